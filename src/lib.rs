@@ -30,6 +30,7 @@
 //! | [`train`] | the training loop, evaluation, checkpoints |
 //! | [`plot`] | charts, confusion matrices and images as SVG and PNG |
 //! | [`models`] | well-known networks |
+//! | [`rand`] | the traits of random number generators |
 //! | [`testing`] | tests for operations that you define |
 //! | [`guide`] | pages to read: introduction, names in PyTorch and NumPy, errors of the compiler |
 //!
@@ -105,7 +106,16 @@
 //! | `download` | fetching data sets: `data::Mnist::load_or_download` | 27 |
 
 /// The traits of random number generators. [`Philox`](tensor::Philox) implements
-/// [`Rng`](rand::Rng); import this trait to call its methods.
+/// [`Rng`](rand::Rng), the trait that functions with random draws require. Import
+/// [`RngExt`](rand::RngExt) to draw numbers yourself: it has `random`, `random_range` and
+/// `random_bool`.
+///
+/// ```
+/// use wengert::rand::RngExt;
+/// use wengert::tensor::Philox;
+/// let die = Philox::new(0).random_range(1..=6);
+/// assert!((1..=6).contains(&die));
+/// ```
 pub use rand;
 #[doc(inline)]
 pub use wengert_autograd as autograd;

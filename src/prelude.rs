@@ -26,6 +26,6 @@ pub use wengert_optim::{
 pub use wengert_tensor::{Conv, Element, Float, Padding, Philox, Pool, Shape, Tensor};
 #[cfg(feature = "train")]
 pub use wengert_train::{
-    Callback, ClipNorm, ConfusionMatrix, Criterion, EarlyStopping, History, Objective, Step,
-    StepContext, TrainStep, Trainer, evaluate,
+    Callback, ClipNorm, ConfusionMatrix, Context, Criterion, EarlyStopping, History, Objective,
+    Outcome, Step, StepContext, TrainStep, Trainer, evaluate,
 };

@@ -22,31 +22,39 @@ use rand::Rng;
 /// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct Autoencoder {
+pub struct Autoencoder<T: Float = f32> {
     /// The first convolution: 28×28 → 14×14.
-    pub conv1: Conv2d,
+    pub conv1: Conv2d<T>,
     /// The second convolution: 14×14 → 7×7.
-    pub conv2: Conv2d,
+    pub conv2: Conv2d<T>,
     /// The linear layer to the code.
-    pub encode: Linear,
+    pub encode: Linear<T>,
     /// The linear layer from the code.
-    pub decode: Linear,
+    pub decode: Linear<T>,
     /// The first transposed convolution: 7×7 → 14×14.
-    pub deconv1: ConvTranspose2d,
+    pub deconv1: ConvTranspose2d<T>,
     /// The second transposed convolution: 14×14 → 28×28.
-    pub deconv2: ConvTranspose2d,
+    pub deconv2: ConvTranspose2d<T>,
 }
 
 impl Autoencoder {
-    /// Creates an autoencoder with a code of `code` numbers.
+    /// Creates an autoencoder of `f32` with a code of `code` numbers.
     pub fn new(code: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::of(code, rng)
+    }
+}
+
+impl<T: Float> Autoencoder<T> {
+    /// Creates a model of any element type, as [`Autoencoder::new`] does for `f32`:
+    /// `Autoencoder::<f64>::of(…)`.
+    pub fn of(code: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         Autoencoder {
-            conv1: Conv2d::new(1, 16, 3, rng).stride(2).padding(1),
-            conv2: Conv2d::new(16, 32, 3, rng).stride(2).padding(1),
-            encode: Linear::new(32 * 7 * 7, code, rng),
-            decode: Linear::new(code, 32 * 7 * 7, rng),
-            deconv1: ConvTranspose2d::new(32, 16, 4, rng).stride(2).padding(1),
-            deconv2: ConvTranspose2d::new(16, 1, 4, rng).stride(2).padding(1),
+            conv1: Conv2d::of(1, 16, 3, rng).stride(2).padding(1),
+            conv2: Conv2d::of(16, 32, 3, rng).stride(2).padding(1),
+            encode: Linear::of(32 * 7 * 7, code, rng),
+            decode: Linear::of(code, 32 * 7 * 7, rng),
+            deconv1: ConvTranspose2d::of(32, 16, 4, rng).stride(2).padding(1),
+            deconv2: ConvTranspose2d::of(16, 1, 4, rng).stride(2).padding(1),
         }
     }
 
@@ -55,7 +63,7 @@ impl Autoencoder {
     /// # Panics
     /// If the images do not have the shape \[N, 1, 28, 28\].
     #[track_caller]
-    pub fn code<'t>(&self, x: Var<'t>) -> Var<'t> {
+    pub fn code<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_images("Autoencoder", x, 1, Some(28));
         x.tape().enter(self, || {
             let x = self.conv1.forward(x).relu();
@@ -66,7 +74,7 @@ impl Autoencoder {
 
     /// Returns the logits of the pixels of the images with these codes: \[N, code\] → \[N, 1, 28,
     /// 28\].
-    pub fn image<'t>(&self, code: Var<'t>) -> Var<'t> {
+    pub fn image<'t>(&self, code: Var<'t, T>) -> Var<'t, T> {
         code.tape().enter(self, || {
             let x = self.decode.forward(code).relu().reshape(&[-1, 32, 7, 7]);
             let x = self.deconv1.forward(x).relu();
@@ -75,8 +83,8 @@ impl Autoencoder {
     }
 }
 
-impl Layer for Autoencoder {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for Autoencoder<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         self.image(self.code(x))
     }
 }

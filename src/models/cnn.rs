@@ -19,37 +19,45 @@ use rand::Rng;
 /// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct Cnn {
+pub struct Cnn<T: Float = f32> {
     /// The convolution from 1 to 32 maps: 3×3.
-    pub conv1: Conv2d,
+    pub conv1: Conv2d<T>,
     /// The convolution from 32 to 64 maps: 3×3.
-    pub conv2: Conv2d,
+    pub conv2: Conv2d<T>,
     /// The dropout after the pooling.
     pub dropout1: Dropout,
     /// The linear layer from 64·12·12 to 128 units.
-    pub fc1: Linear,
+    pub fc1: Linear<T>,
     /// The dropout before the last layer.
     pub dropout2: Dropout,
     /// The linear layer from 128 units to the 10 classes.
-    pub fc2: Linear,
+    pub fc2: Linear<T>,
 }
 
 impl Cnn {
-    /// Creates a network with PyTorch's initial values.
+    /// Creates a network of `f32` with PyTorch's initial values.
     pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::of(rng)
+    }
+}
+
+impl<T: Float> Cnn<T> {
+    /// Creates a network of any element type, as [`Cnn::new`] does for `f32`:
+    /// `Cnn::<f64>::of(…)`.
+    pub fn of(rng: &mut (impl Rng + ?Sized)) -> Self {
         Cnn {
-            conv1: Conv2d::new(1, 32, 3, rng),
-            conv2: Conv2d::new(32, 64, 3, rng),
+            conv1: Conv2d::of(1, 32, 3, rng),
+            conv2: Conv2d::of(32, 64, 3, rng),
             dropout1: Dropout::new(0.25),
-            fc1: Linear::new(64 * 12 * 12, 128, rng),
+            fc1: Linear::of(64 * 12 * 12, 128, rng),
             dropout2: Dropout::new(0.5),
-            fc2: Linear::new(128, 10, rng),
+            fc2: Linear::of(128, 10, rng),
         }
     }
 }
 
-impl Layer for Cnn {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for Cnn<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_images("Cnn", x, 1, Some(28));
         let x = self.conv1.forward(x).relu();
         let x = self.conv2.forward(x).relu().max_pool2d(&Pool::new(2));

@@ -6,29 +6,37 @@ use rand::Rng;
 /// A convolution followed by batch normalisation and ReLU.
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct ConvUnit {
+pub struct ConvUnit<T: Float = f32> {
     /// The convolution; it keeps height and width.
-    pub conv: Conv2d,
+    pub conv: Conv2d<T>,
     /// The normalisation after `conv`.
-    pub bn: BatchNorm2d,
+    pub bn: BatchNorm2d<T>,
 }
 
 impl ConvUnit {
-    /// Creates a unit from `inputs` to `outputs` maps. `kernel` must be odd, so that height and
-    /// width are kept.
+    /// Creates a unit of `f32` from `inputs` to `outputs` maps. `kernel` must be odd, so that height
+    /// and width are kept.
     pub fn new(
         inputs: usize,
         outputs: usize,
         kernel: usize,
         rng: &mut (impl Rng + ?Sized),
     ) -> Self {
-        let conv = Conv2d::new(inputs, outputs, kernel, rng).padding(kernel / 2).without_bias();
-        ConvUnit { conv, bn: BatchNorm2d::new(outputs) }
+        Self::of(inputs, outputs, kernel, rng)
     }
 }
 
-impl Layer for ConvUnit {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> ConvUnit<T> {
+    /// Creates a unit of any element type, as [`ConvUnit::new`] does for `f32`:
+    /// `ConvUnit::<f64>::of(…)`.
+    pub fn of(inputs: usize, outputs: usize, kernel: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let conv = Conv2d::of(inputs, outputs, kernel, rng).padding(kernel / 2).without_bias();
+        ConvUnit { conv, bn: BatchNorm2d::of(outputs) }
+    }
+}
+
+impl<T: Float> Layer<T> for ConvUnit<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         self.bn.forward(self.conv.forward(x)).relu()
     }
 }
@@ -49,32 +57,40 @@ impl Layer for ConvUnit {
 /// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct Inception {
+pub struct Inception<T: Float = f32> {
     /// The branch with a 1×1 convolution.
-    pub one: ConvUnit,
+    pub one: ConvUnit<T>,
     /// The branch with a 1×1 and then a 3×3 convolution.
-    pub three: (ConvUnit, ConvUnit),
+    pub three: (ConvUnit<T>, ConvUnit<T>),
     /// The branch with a 1×1 and then a 5×5 convolution.
-    pub five: (ConvUnit, ConvUnit),
+    pub five: (ConvUnit<T>, ConvUnit<T>),
     /// The branch with a 1×1 convolution on the maxima of 3×3 windows.
-    pub pool: ConvUnit,
+    pub pool: ConvUnit<T>,
 }
 
 impl Inception {
-    /// Creates a block in which each branch returns `width` maps.
+    /// Creates a block of `f32` in which each branch returns `width` maps.
     pub fn new(inputs: usize, width: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::of(inputs, width, rng)
+    }
+}
+
+impl<T: Float> Inception<T> {
+    /// Creates a block of any element type, as [`Inception::new`] does for `f32`:
+    /// `Inception::<f64>::of(…)`.
+    pub fn of(inputs: usize, width: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let narrow = width.div_ceil(2);
         Inception {
-            one: ConvUnit::new(inputs, width, 1, rng),
-            three: (ConvUnit::new(inputs, narrow, 1, rng), ConvUnit::new(narrow, width, 3, rng)),
-            five: (ConvUnit::new(inputs, narrow, 1, rng), ConvUnit::new(narrow, width, 5, rng)),
-            pool: ConvUnit::new(inputs, width, 1, rng),
+            one: ConvUnit::of(inputs, width, 1, rng),
+            three: (ConvUnit::of(inputs, narrow, 1, rng), ConvUnit::of(narrow, width, 3, rng)),
+            five: (ConvUnit::of(inputs, narrow, 1, rng), ConvUnit::of(narrow, width, 5, rng)),
+            pool: ConvUnit::of(inputs, width, 1, rng),
         }
     }
 }
 
-impl Layer for Inception {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for Inception<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let largest = x.max_pool2d(&Pool::new(3).stride(1).padding(1));
         let branches = [
             self.one.forward(x),
@@ -97,28 +113,36 @@ impl Layer for Inception {
 /// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct InceptionNet {
+pub struct InceptionNet<T: Float = f32> {
     /// The first convolution, from the image to 16 maps.
-    pub stem: ConvUnit,
+    pub stem: ConvUnit<T>,
     /// The blocks; max-pooling follows each block.
-    pub blocks: Vec<Inception>,
+    pub blocks: Vec<Inception<T>>,
     /// The linear layer from the means of the maps to the classes.
-    pub fc: Linear,
+    pub fc: Linear<T>,
 }
 
 impl InceptionNet {
-    /// Creates a network of two blocks, with branches of 12 and 24 maps.
+    /// Creates a network of `f32` of two blocks, with branches of 12 and 24 maps.
     pub fn new(channels: usize, classes: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::of(channels, classes, rng)
+    }
+}
+
+impl<T: Float> InceptionNet<T> {
+    /// Creates a network of any element type, as [`InceptionNet::new`] does for `f32`:
+    /// `InceptionNet::<f64>::of(…)`.
+    pub fn of(channels: usize, classes: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         InceptionNet {
-            stem: ConvUnit::new(channels, 16, 3, rng),
-            blocks: vec![Inception::new(16, 12, rng), Inception::new(48, 24, rng)],
-            fc: Linear::new(96, classes, rng),
+            stem: ConvUnit::of(channels, 16, 3, rng),
+            blocks: vec![Inception::of(16, 12, rng), Inception::of(48, 24, rng)],
+            fc: Linear::of(96, classes, rng),
         }
     }
 }
 
-impl Layer for InceptionNet {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for InceptionNet<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let mut x = self.stem.forward(x);
         for block in &self.blocks {
             x = block.forward(x).max_pool2d(&Pool::new(2));

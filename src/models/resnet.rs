@@ -10,50 +10,58 @@ use wengert_nn::init::{self, Fan, gain};
 /// convolution where the shape changes.
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct BasicBlock {
+pub struct BasicBlock<T: Float = f32> {
     /// The first convolution; it has the stride of the block.
-    pub conv1: Conv2d,
+    pub conv1: Conv2d<T>,
     /// The normalisation after `conv1`.
-    pub bn1: BatchNorm2d,
+    pub bn1: BatchNorm2d<T>,
     /// The second convolution; it keeps the shape.
-    pub conv2: Conv2d,
+    pub conv2: Conv2d<T>,
     /// The normalisation after `conv2`.
-    pub bn2: BatchNorm2d,
+    pub bn2: BatchNorm2d<T>,
     /// A 1×1 convolution and its normalisation, if input and output differ in shape.
-    pub shortcut: Option<(Conv2d, BatchNorm2d)>,
+    pub shortcut: Option<(Conv2d<T>, BatchNorm2d<T>)>,
 }
 
 impl BasicBlock {
-    /// Creates a block from `inputs` to `outputs` maps with this stride.
+    /// Creates a block of `f32` from `inputs` to `outputs` maps with this stride.
     pub fn new(
         inputs: usize,
         outputs: usize,
         stride: usize,
         rng: &mut (impl Rng + ?Sized),
     ) -> Self {
+        Self::of(inputs, outputs, stride, rng)
+    }
+}
+
+impl<T: Float> BasicBlock<T> {
+    /// Creates a block of any element type, as [`BasicBlock::new`] does for `f32`:
+    /// `BasicBlock::<f64>::of(…)`.
+    pub fn of(inputs: usize, outputs: usize, stride: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
         let shortcut = (stride != 1 || inputs != outputs).then(|| {
-            let conv = Conv2d::new(inputs, outputs, 1, rng).stride(stride).without_bias();
-            (conv, BatchNorm2d::new(outputs))
+            let conv = Conv2d::of(inputs, outputs, 1, rng).stride(stride).without_bias();
+            (conv, BatchNorm2d::of(outputs))
         });
         BasicBlock {
             conv1: conv3x3(inputs, outputs, rng).stride(stride),
-            bn1: BatchNorm2d::new(outputs),
+            bn1: BatchNorm2d::of(outputs),
             conv2: conv3x3(outputs, outputs, rng),
-            bn2: BatchNorm2d::new(outputs),
+            bn2: BatchNorm2d::of(outputs),
             shortcut,
         }
     }
 }
 
 /// Creates a 3×3 convolution without bias, because the normalisation that follows has a bias.
-fn conv3x3(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Conv2d {
-    let mut conv = Conv2d::new(inputs, outputs, 3, rng).padding(1).without_bias();
+fn conv3x3<T: Float>(inputs: usize, outputs: usize, rng: &mut (impl Rng + ?Sized)) -> Conv2d<T> {
+    let mut conv = Conv2d::of(inputs, outputs, 3, rng).padding(1).without_bias();
     init::kaiming_normal(&mut conv.weight, Fan::Out, gain::RELU, rng);
     conv
 }
 
-impl Layer for BasicBlock {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for BasicBlock<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let y = self.bn1.forward(self.conv1.forward(x)).relu();
         let y = self.bn2.forward(self.conv2.forward(y));
         let x = match &self.shortcut {
@@ -78,25 +86,49 @@ impl Layer for BasicBlock {
 /// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct ResNet {
+pub struct ResNet<T: Float = f32> {
     /// The convolution from the image to the maps of the first stage.
-    pub conv1: Conv2d,
+    pub conv1: Conv2d<T>,
     /// The normalisation after `conv1`.
-    pub bn1: BatchNorm2d,
+    pub bn1: BatchNorm2d<T>,
     /// The blocks of each stage. Each stage but the first begins with stride 2.
-    pub stages: Vec<Vec<BasicBlock>>,
+    pub stages: Vec<Vec<BasicBlock<T>>>,
     /// The linear layer from the means of the maps to the classes.
-    pub fc: Linear,
+    pub fc: Linear<T>,
 }
 
 impl ResNet {
-    /// Creates a network with one stage for each number of maps in `widths`, and with `blocks`
+    /// Creates a network of `f32` with one stage for each number of maps in `widths`, and with `blocks`
     /// blocks in each stage.
     ///
     /// # Panics
     /// If `widths` is empty.
     #[track_caller]
     pub fn new(
+        channels: usize,
+        classes: usize,
+        blocks: usize,
+        widths: &[usize],
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        Self::of(channels, classes, blocks, widths, rng)
+    }
+
+    /// Creates ResNet-20 of `f32`, a network of twenty layers: three stages of three blocks, with 16, 32
+    /// and 64 maps. For another element type: `ResNet::<f64>::of(channels, classes, 3, &[16, 32, 64], rng)`.
+    pub fn resnet20(channels: usize, classes: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::new(channels, classes, 3, &[16, 32, 64], rng)
+    }
+}
+
+impl<T: Float> ResNet<T> {
+    /// Creates a network of any element type, as [`ResNet::new`] does for `f32`:
+    /// `ResNet::<f64>::of(…)`.
+    ///
+    /// # Panics
+    /// If `widths` is empty.
+    #[track_caller]
+    pub fn of(
         channels: usize,
         classes: usize,
         blocks: usize,
@@ -114,7 +146,7 @@ impl ResNet {
                 (0..blocks)
                     .map(|block| {
                         let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                        let block = BasicBlock::new(inputs, outputs, stride, rng);
+                        let block = BasicBlock::of(inputs, outputs, stride, rng);
                         inputs = outputs;
                         block
                     })
@@ -123,21 +155,15 @@ impl ResNet {
             .collect();
         ResNet {
             conv1: conv3x3(channels, first, rng),
-            bn1: BatchNorm2d::new(first),
+            bn1: BatchNorm2d::of(first),
             stages,
-            fc: Linear::new(last, classes, rng),
+            fc: Linear::of(last, classes, rng),
         }
-    }
-
-    /// Creates ResNet-20, a network of twenty layers: three stages of three blocks, with 16, 32 and
-    /// 64 maps.
-    pub fn resnet20(channels: usize, classes: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        Self::new(channels, classes, 3, &[16, 32, 64], rng)
     }
 }
 
-impl Layer for ResNet {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for ResNet<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let mut x = self.bn1.forward(self.conv1.forward(x)).relu();
         for block in self.stages.iter().flatten() {
             x = block.forward(x);

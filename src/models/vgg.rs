@@ -19,17 +19,17 @@ use wengert_nn::init::{self, Fan, gain};
 /// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct Vgg {
+pub struct Vgg<T: Float = f32> {
     /// The convolutions of each stage, with their normalisations.
-    pub stages: Vec<Vec<(Conv2d, BatchNorm2d)>>,
+    pub stages: Vec<Vec<(Conv2d<T>, BatchNorm2d<T>)>>,
     /// The dropout before the last layer.
     pub dropout: Dropout,
     /// The linear layer from the means of the maps to the classes.
-    pub fc: Linear,
+    pub fc: Linear<T>,
 }
 
 impl Vgg {
-    /// Creates a network with one stage of two convolutions for each number of maps in `widths`.
+    /// Creates a network of `f32` with one stage of two convolutions for each number of maps in `widths`.
     ///
     /// # Panics
     /// If `widths` is empty.
@@ -40,23 +40,40 @@ impl Vgg {
         widths: &[usize],
         rng: &mut (impl Rng + ?Sized),
     ) -> Self {
+        Self::of(channels, classes, widths, rng)
+    }
+}
+
+impl<T: Float> Vgg<T> {
+    /// Creates a network of any element type, as [`Vgg::new`] does for `f32`:
+    /// `Vgg::<f64>::of(…)`.
+    ///
+    /// # Panics
+    /// If `widths` is empty.
+    #[track_caller]
+    pub fn of(
+        channels: usize,
+        classes: usize,
+        widths: &[usize],
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
         let &[.., last] = widths else {
             panic!("Vgg: widths must contain the number of maps of at least one stage, got []")
         };
         let mut inputs = channels;
         let mut layer = |outputs: usize| {
-            let mut conv = Conv2d::new(inputs, outputs, 3, rng).padding(1).without_bias();
+            let mut conv = Conv2d::of(inputs, outputs, 3, rng).padding(1).without_bias();
             init::kaiming_normal(&mut conv.weight, Fan::Out, gain::RELU, rng);
             inputs = outputs;
-            (conv, BatchNorm2d::new(outputs))
+            (conv, BatchNorm2d::of(outputs))
         };
         let stages = widths.iter().map(|&maps| vec![layer(maps), layer(maps)]).collect();
-        Vgg { stages, dropout: Dropout::new(0.2), fc: Linear::new(last, classes, rng) }
+        Vgg { stages, dropout: Dropout::new(0.2), fc: Linear::of(last, classes, rng) }
     }
 }
 
-impl Layer for Vgg {
-    fn call<'t>(&self, mut x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for Vgg<T> {
+    fn call<'t>(&self, mut x: Var<'t, T>) -> Var<'t, T> {
         for stage in &self.stages {
             for layer @ (conv, bn) in stage {
                 x = x.tape().enter(layer, || bn.forward(conv.forward(x)).relu());

@@ -3,6 +3,7 @@
 //! tests of one file.
 
 mod api;
+mod element_types;
 mod from_pytorch;
 mod graph;
 mod historic;

@@ -362,9 +362,7 @@ const SHARED_TYPES: &[(&str, &str)] = &[
     ("Image", "the pixels of an image: augmented by `data`, drawn by `plot`"),
     ("LogSoftmax", "the operation, and the layer that applies it"),
     ("Operand", "what an operator accepts on its right side, of tensors and of variables"),
-    ("Reduce", "reductions along axes: of element types, and as operations of a tape"),
     ("Sealed", "the usual name of the trait that other crates cannot implement"),
-    ("View", "other strides over the same elements: in memory, and as operations of a tape"),
 ];
 
 /// Returns the names of the types and traits that a file declares, at any depth. Test modules and associated

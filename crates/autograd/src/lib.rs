@@ -26,7 +26,7 @@ pub use engine::{
 pub use graph::Given;
 pub use graph::{
     Call, Cause, Cotangents, CustomOp, Index, IntoIndex, IntoMask, Mask, Mode, OpenScope, Operand,
-    Outputs, Policy, Reads, ScopeResult, ScopeSummary, ShapeError, Tape, Var,
+    OperationError, Outputs, Policy, Reads, ScopeResult, ScopeSummary, Tape, Var,
 };
 pub use inspect::{
     Anomalies, Anomaly, AnomalyPlace, Attribute, Charged, Cost, Dot, GradientReport, GradientRow,

@@ -45,7 +45,7 @@ pub trait Augmentation: Debug + Send + Sync {
     /// Changes an image in place. All random numbers must come from `rng`.
     fn apply(&self, image: &mut Image<'_>, rng: &mut Philox);
 
-    /// Returns the value of pixels outside of the image, before normalisation; default 0. [`Image::fill`]
+    /// Returns the value of pixels outside of the image, before normalisation. The default is 0. [`Image::fill`]
     /// returns the normalised value.
     fn fill(&self) -> f32 {
         0.0

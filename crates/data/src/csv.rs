@@ -99,13 +99,14 @@ impl Csv {
         self
     }
 
-    /// Sets whether the first line has the names of the columns; default `true`. Else the names are their indices.
+    /// Sets whether the first line has the names of the columns. The default is `true`. Else the names are their
+    /// indices.
     pub fn headers(mut self, headers: bool) -> Self {
         self.headers = headers;
         self
     }
 
-    /// Sets what to do with missing values; default [`Missing::Error`].
+    /// Sets what to do with missing values. The default is [`Missing::Error`].
     pub fn missing(mut self, missing: Missing) -> Self {
         self.missing = missing;
         self

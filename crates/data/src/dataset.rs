@@ -64,7 +64,7 @@ pub trait Dataset {
         self.batch(indices)
     }
 
-    /// Returns whether examples differ between epochs; default `false`.
+    /// Returns whether examples differ between epochs. The default is `false`.
     fn varies(&self) -> bool {
         false
     }

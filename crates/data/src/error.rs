@@ -154,7 +154,7 @@ pub enum DataError {
         path: PathBuf,
         /// The index of the label, counted from 0.
         position: usize,
-        /// Its value.
+        /// The value of the label.
         label: u8,
         /// The number of classes.
         classes: usize,
@@ -282,7 +282,7 @@ pub enum DataError {
     Layout {
         /// The folder or file.
         path: PathBuf,
-        /// What was expected there, and what was found.
+        /// The expected layout, and the layout that was found.
         expected: String,
     },
     /// A data set could not be fetched from any of its sources.

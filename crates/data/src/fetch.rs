@@ -104,7 +104,7 @@ impl<F: FnMut(&DownloadProgress<'_>)> Download<F> {
         self
     }
 
-    /// Sets how long to wait for a connection, for an answer and for further bytes; default 30 seconds. A
+    /// Sets how long to wait for a connection, for an answer and for further bytes. The default is 30 seconds. A
     /// source that sends less than 1 KiB per second over this time is given up.
     pub fn patience(mut self, time: Duration) -> Self {
         self.patience = time;

@@ -56,7 +56,7 @@ impl<D: Dataset> DataLoader<D> {
         self
     }
 
-    /// Sets whether to omit a last batch that is smaller than the others; default `false`.
+    /// Sets whether to omit a last batch that is smaller than the others. The default is `false`.
     pub fn drop_last(mut self, drop_last: bool) -> Self {
         self.drop_last = drop_last;
         self

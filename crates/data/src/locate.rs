@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The environment variable that names the user's folder of data sets.
 pub(crate) const VARIABLE: &str = "WENGERT_DATA";
 
-/// How to fetch the files. Each data set of several files has the method.
+/// The remedy in messages about missing files. Each data set of several files has the method.
 const FETCH: &str = if cfg!(feature = "download") {
     "To fetch them, call load_or_download instead of load."
 } else {

@@ -134,7 +134,7 @@ pub enum PickleProblem {
     Instruction {
         /// The code of the instruction.
         code: u8,
-        /// Its position.
+        /// The position of the instruction.
         at: usize,
     },
     /// The pickle contains an object that the reader does not know. Python would import a module for it.

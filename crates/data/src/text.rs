@@ -253,7 +253,7 @@ impl SequenceWindows {
         SequenceWindows { sequence: sequence.to_vec(), length, step: 1, last_only: false }
     }
 
-    /// Sets the distance of the starts of two windows; default 1. With `length`, windows do not overlap.
+    /// Sets the distance of the starts of two windows. The default is 1. With `length`, windows do not overlap.
     ///
     /// # Panics
     /// If `step` is zero.
@@ -264,7 +264,7 @@ impl SequenceWindows {
         self
     }
 
-    /// Sets whether the target is only the number that follows the window; default `false`.
+    /// Sets whether the target is only the number that follows the window. The default is `false`.
     pub fn last_only(mut self, last_only: bool) -> Self {
         self.last_only = last_only;
         self

@@ -9,13 +9,13 @@ use wengert_tensor::Float;
 ///
 /// Outputs and gradients are the same as those of the inner layer, bit for bit; see
 /// [`Tape::checkpoint`](wengert_autograd::Tape::checkpoint). Parameters keep the names that they
-/// have in the inner layer, so a saved model can be loaded with and without checkpoints.
+/// have in the inner layer, so a saved model can be loaded with and without activation checkpoints.
 ///
 /// ```
 /// use wengert::nn::{ActivationCheckpoint, Layer, Linear, Sequential, Tanh, sequential};
 /// use wengert::tensor::{Philox, Tensor};
 /// let rng = &mut Philox::new(0);
-/// // 36 layers in checkpoints of 6.
+/// // 36 layers in activation checkpoints of 6.
 /// let mut model = Sequential::new();
 /// for _ in 0..6 {
 ///     let mut part = Sequential::new();

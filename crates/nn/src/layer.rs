@@ -2,7 +2,7 @@
 
 use crate::summary::Summary;
 use std::fmt;
-use wengert_autograd::{Module, ShapeError, Tape, Var};
+use wengert_autograd::{Module, OperationError, Tape, Var};
 use wengert_tensor::{Float, Tensor};
 
 /// A module with one input and one output.
@@ -117,7 +117,7 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
         self.forward(tape.constant(x.clone())).value()
     }
 
-    /// Computes the same as [`predict`](Layer::predict), but returns a shape error instead of
+    /// Computes the same as [`predict`](Layer::predict), but returns an [`OperationError`] instead of
     /// panicking. Use it for inputs that you do not control.
     ///
     /// The error contains the path of the layer. After an error, the model is unchanged and every
@@ -141,7 +141,7 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
     /// message is printed and the process ends, as with [`predict`](Layer::predict). In such a
     /// program, find the accepted sizes at the start with [`summary`](Layer::summary), and compare
     /// the sizes of each input with them before calling this method.
-    fn try_predict(&self, x: &Tensor<T>) -> Result<Tensor<T>, ShapeError> {
+    fn try_predict(&self, x: &Tensor<T>) -> Result<Tensor<T>, OperationError> {
         let tape = Tape::inference();
         tape.catch(|| self.forward(tape.constant(x.clone())).value())
     }
@@ -152,7 +152,7 @@ pub trait Layer<T: Float = f32>: Module + CloneLayer<T> + Send + Sync + 'static 
     ///
     /// # Errors
     /// If the shape does not fit. The message is the same as that of the panic in a real run.
-    fn summary(&self, input: &[usize]) -> Result<Summary, ShapeError> {
+    fn summary(&self, input: &[usize]) -> Result<Summary, OperationError> {
         let run =
             |tape: &Tape<T>| (self.forward(tape.input(input)).shape(), tape.scope_summaries());
         let (output, scopes) = Tape::check(run)?;

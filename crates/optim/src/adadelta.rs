@@ -23,14 +23,14 @@ optimizer! {
     /// ```
     Adadelta, PyTorch lr = "1.0";
 
-    /// Sets `rho`, the decay rate of the running averages of squares; default 0.9.
+    /// Sets `rho`, the decay rate of the running averages of squares. The default is 0.9.
     rho(rho: f64 = 0.9) in UNIT;
 
-    /// Sets `eps`, the term added to both running averages before their roots are taken; default 1e-6. It
+    /// Sets `eps`, the term added to both running averages before their roots are taken. The default is 1e-6. It
     /// determines the size of the first step and avoids a division by zero.
     eps(eps: f64 = 1e-6) in NOT_NEGATIVE;
 
-    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss; default 0.
+    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss. The default is 0.
     weight_decay(weight_decay: f64 = 0.0) in NOT_NEGATIVE;
 }
 

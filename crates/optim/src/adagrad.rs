@@ -22,16 +22,16 @@ optimizer! {
     /// ```
     Adagrad, PyTorch lr = "0.01";
 
-    /// Sets the decay of the learning rate: step t uses `lr / (1 + (t - 1) · lr_decay)`; default 0.
+    /// Sets the decay of the learning rate: step t uses `lr / (1 + (t - 1) · lr_decay)`. The default is 0.
     lr_decay(lr_decay: f64 = 0.0) in NOT_NEGATIVE;
 
-    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss; default 0.
+    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss. The default is 0.
     weight_decay(weight_decay: f64 = 0.0) in NOT_NEGATIVE;
 
-    /// Sets the initial value of the sums of squared gradients; default 0.
+    /// Sets the initial value of the sums of squared gradients. The default is 0.
     initial_accumulator_value(initial_accumulator_value: f64 = 0.0) in NOT_NEGATIVE;
 
-    /// Sets `eps`, the term added to the denominator to avoid a division by zero; default 1e-10.
+    /// Sets `eps`, the term added to the denominator to avoid a division by zero. The default is 1e-10.
     eps(eps: f64 = 1e-10) in NOT_NEGATIVE;
 }
 

@@ -38,24 +38,24 @@ optimizer! {
     #[doc(alias = "AdamW")]
     Adam, PyTorch lr = "0.001", with decoupled: bool = false;
 
-    /// Sets β₁ and β₂, the decay rates of the first and second moment estimates; default 0.9 and 0.999.
+    /// Sets β₁ and β₂, the decay rates of the first and second moment estimates. The defaults are 0.9 and 0.999.
     betas(beta1: f64 = 0.9, beta2: f64 = 0.999) in BELOW_ONE;
 
-    /// Sets `eps`, the term added to the denominator to avoid a division by zero; default 1e-8.
+    /// Sets `eps`, the term added to the denominator to avoid a division by zero. The default is 1e-8.
     eps(eps: f64 = 1e-8) in NOT_NEGATIVE;
 
-    /// Sets the weight decay. For [`Adam::new`] it is the factor of an L2 penalty ½ ‖p‖² on the loss; default
-    /// 0. For [`Adam::adamw`] each step multiplies the parameters by `1 - lr · weight_decay`; default 0.01.
+    /// Sets the weight decay. For [`Adam::new`] it is the factor of an L2 penalty ½ ‖p‖² on the loss. The default is
+    /// 0. For [`Adam::adamw`] each step multiplies the parameters by `1 - lr · weight_decay`, and the default is 0.01.
     weight_decay(weight_decay: f64 = 0.0) in NOT_NEGATIVE;
 
-    /// Sets whether the denominator uses the maximum of all second moment estimates so far (`AMSGrad`);
-    /// default `false`.
+    /// Sets whether the denominator uses the maximum of all second moment estimates so far (`AMSGrad`).
+    /// The default is `false`.
     amsgrad(amsgrad: bool = false);
 }
 
 impl Adam {
     /// Creates an `AdamW` optimizer for `f32` models, with learning rate `lr` (PyTorch's default is 0.001):
-    /// Adam with weight decay that is decoupled from the gradients; default 0.01.
+    /// Adam with weight decay that is decoupled from the gradients. The default is 0.01.
     ///
     /// # Panics
     /// If `lr` is negative or not finite.

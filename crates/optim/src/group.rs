@@ -143,7 +143,7 @@ impl Group {
         self
     }
 
-    /// Whether the group contains a parameter with this name and rank.
+    /// Returns whether the group contains a parameter with this name and rank.
     fn has(&self, name: &str, rank: usize) -> bool {
         self.members.iter().any(|members| match members {
             Members::Named(pattern) => matches(pattern.as_bytes(), name.as_bytes()),
@@ -191,7 +191,7 @@ fn check(name: &str, value: f64) {
     Bounds::NOT_NEGATIVE.check("Group", name, value);
 }
 
-/// Whether a text matches a pattern: `*` matches any number of bytes, `?` matches one byte.
+/// Returns whether a text matches a pattern: `*` matches any number of bytes, `?` matches one byte.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     // The position of the last star in the pattern, and the end of the text that it matches.

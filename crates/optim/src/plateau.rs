@@ -72,12 +72,12 @@ impl ReduceLrOnPlateau {
         }
     }
 
-    /// Treats larger values of the metric as better, as for an accuracy. The default is smaller.
+    /// Treats larger values of the metric as better, as for an accuracy. The default is that smaller values are better.
     pub fn maximize(self) -> Self {
         ReduceLrOnPlateau { maximize: true, best: f64::NEG_INFINITY, ..self }
     }
 
-    /// Sets the factor by which the learning rate is multiplied; default 0.1.
+    /// Sets the factor by which the learning rate is multiplied. The default is 0.1.
     ///
     /// # Panics
     /// If `factor` is not in [0, 1).
@@ -87,12 +87,12 @@ impl ReduceLrOnPlateau {
         ReduceLrOnPlateau { factor, ..self }
     }
 
-    /// Sets the number of bad epochs in a row after which the learning rate is still unchanged; default 10.
+    /// Sets the number of bad epochs in a row after which the learning rate is still unchanged. The default is 10.
     pub fn patience(self, patience: u64) -> Self {
         ReduceLrOnPlateau { patience, ..self }
     }
 
-    /// Sets the minimum relative improvement over the best value; default 1e-4.
+    /// Sets the minimum relative improvement over the best value. The default is 1e-4.
     ///
     /// # Panics
     /// If `threshold` is negative or not finite.
@@ -112,12 +112,12 @@ impl ReduceLrOnPlateau {
         ReduceLrOnPlateau { threshold, absolute: true, ..self }
     }
 
-    /// Sets the number of epochs after a reduction that do not count as bad; default 0.
+    /// Sets the number of epochs after a reduction that do not count as bad. The default is 0.
     pub fn cooldown(self, cooldown: u64) -> Self {
         ReduceLrOnPlateau { cooldown, ..self }
     }
 
-    /// Sets the lower bound of the learning rate; default 0.
+    /// Sets the lower bound of the learning rate. The default is 0.
     ///
     /// # Panics
     /// If `min_lr` is negative or not finite.
@@ -127,7 +127,7 @@ impl ReduceLrOnPlateau {
         ReduceLrOnPlateau { min_lr, ..self }
     }
 
-    /// Sets the largest change of the learning rate that is ignored; default 1e-8.
+    /// Sets the largest change of the learning rate that is ignored. The default is 1e-8.
     ///
     /// # Panics
     /// If `eps` is negative or not finite.

@@ -27,16 +27,16 @@ optimizer! {
     /// ```
     Sgd, PyTorch lr = "0.001";
 
-    /// Sets the momentum factor; default 0. A usual value is 0.9.
+    /// Sets the momentum factor. The default is 0. A usual value is 0.9.
     momentum(momentum: f64 = 0.0) in NOT_NEGATIVE;
 
-    /// Sets the dampening of the momentum: the gradient is multiplied by `1 - dampening`; default 0.
+    /// Sets the dampening of the momentum: the gradient is multiplied by `1 - dampening`. The default is 0.
     dampening(dampening: f64 = 0.0) in FINITE;
 
-    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss; default 0.
+    /// Sets the weight decay: the factor of an L2 penalty ½ ‖p‖² on the loss. The default is 0.
     weight_decay(weight_decay: f64 = 0.0) in NOT_NEGATIVE;
 
-    /// Sets whether Nesterov momentum is used; default `false`. With `true`, a step panics if the momentum is
+    /// Sets whether Nesterov momentum is used. The default is `false`. With `true`, a step panics if the momentum is
     /// 0 or the dampening is not 0.
     nesterov(nesterov: bool = false);
 }

@@ -47,19 +47,19 @@ pub trait UpdateRule<T: Float> {
     /// Returns the learning rate and the state, mutably.
     fn base_mut(&mut self) -> &mut Base<T>;
 
-    /// Returns the names of the state tensors that a parameter may have; default none. Each has the shape of
-    /// its parameter. The names do not depend on the hyperparameters.
+    /// Returns the names of the state tensors that a parameter may have. The default is none. Each has the shape
+    /// of its parameter. The names do not depend on the hyperparameters.
     fn slots(&self) -> &'static [&'static str] {
         &[]
     }
 
     /// Returns how many of the [`slots`](UpdateRule::slots), counted from the first, an update uses with the
-    /// present hyperparameters; default all. The state tensors of the other slots do not change.
+    /// present hyperparameters. The default is all slots. The state tensors of the other slots do not change.
     fn slots_in_use(&self) -> usize {
         self.slots().len()
     }
 
-    /// Returns the initial value of the elements of state tensors; default 0.
+    /// Returns the initial value of the elements of state tensors. The default is 0.
     fn initial(&self) -> f64 {
         0.0
     }
@@ -70,7 +70,7 @@ pub trait UpdateRule<T: Float> {
     /// gradient. The outputs are the new parameter and the new state tensors in the same order.
     fn program(&self, t: u64) -> Program;
 
-    /// Returns the program of an update that uses a state tensor for the first time; default
+    /// Returns the program of an update that uses a state tensor for the first time. The default is
     /// [`program`](UpdateRule::program).
     ///
     /// Such an update is the first one of a parameter, and the first one after a change of hyperparameters
@@ -88,7 +88,7 @@ pub trait UpdateRule<T: Float> {
     fn set(&mut self, _name: &str, _to: Setting) {}
 
     /// Returns the name of the hyperparameter that
-    /// [`Optimizer::set_momentum`](crate::Optimizer::set_momentum) sets; default `None`.
+    /// [`Optimizer::set_momentum`](crate::Optimizer::set_momentum) sets. The default is `None`.
     fn momentum_setting(&self) -> Option<&'static str> {
         None
     }

@@ -65,7 +65,7 @@ impl Chart {
         self
     }
 
-    /// Sets the text below the horizontal axis; default none.
+    /// Sets the text below the horizontal axis. The default is no text.
     pub fn x_label(self, label: impl Into<String>) -> Self {
         Chart { x_label: label.into(), ..self }
     }
@@ -80,7 +80,7 @@ impl Chart {
         Chart { y_range: Some((low, high)), ..self }
     }
 
-    /// Sets the scale of the vertical axis; default [`Scale::Linear`].
+    /// Sets the scale of the vertical axis. The default is [`Scale::Linear`].
     pub fn y_scale(self, scale: Scale) -> Self {
         Chart { y_scale: scale, ..self }
     }
@@ -90,7 +90,7 @@ impl Chart {
         Chart { integer_x: true, ..self }
     }
 
-    /// Sets the corner of the legend; default [`Corner::UpperRight`].
+    /// Sets the corner of the legend. The default is [`Corner::UpperRight`].
     pub fn legend(self, corner: Corner) -> Self {
         Chart { legend: corner, ..self }
     }

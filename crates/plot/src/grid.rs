@@ -59,7 +59,7 @@ impl GridOptions {
         GridOptions { colours, ..self }
     }
 
-    /// Sets the numbers that get the two extreme colours. Default: the smallest and the largest number of
+    /// Sets the numbers that get the two extreme colours. The defaults are the smallest and the largest number of
     /// all images.
     pub fn range(self, low: f32, high: f32) -> Self {
         GridOptions { range: Some((low, high)), ..self }

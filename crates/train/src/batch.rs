@@ -55,22 +55,22 @@ pub trait Batch {
     fn examples(&self) -> usize;
 
     /// Adds the contents of the batch to a fingerprint. A checkpoint stores the fingerprint of the first
-    /// batch; a run that is resumed on other data, or in another order, is then refused. Default: adds
-    /// nothing, and other data are not detected.
+    /// batch; a run that is resumed on other data, or in another order, is then refused. The default
+    /// adds nothing, and other data are not detected.
     fn fingerprint(&self, _to: &mut Fingerprint) {}
 
     /// Returns the index of the first example that holds a NaN or an infinity, counted from 0. If the
-    /// loss is not finite, the error names this example. Default: `None`.
+    /// loss is not finite, the error names this example. The default is `None`.
     fn not_finite(&self) -> Option<usize> {
         None
     }
 
     /// Calls `see` with the shape of each tensor. A batch whose shapes are new is run on shapes alone
-    /// before its step. Default: no shapes, so that only the first batch is run on shapes.
+    /// before its step. The default is no shapes, so that only the first batch is run on shapes.
     fn shapes(&self, _see: &mut dyn FnMut(&[usize])) {}
 
     /// Returns the first `n` examples as a batch. The loop uses it to check the last, smaller batch of an
-    /// epoch without loading that batch. Default: `None`, so that the last batch is loaded.
+    /// epoch without loading that batch. The default is `None`, so that the last batch is loaded.
     fn first(&self, _n: usize) -> Option<Self>
     where
         Self: Sized,

@@ -25,13 +25,13 @@ pub trait Batches<B = (Tensor, Tensor<i64>)> {
     fn examples(&self) -> usize;
 
     /// Returns the number of examples of the last batch of an epoch, if it is known without loading the
-    /// batch. Default: `None`.
+    /// batch. The default is `None`.
     fn last_batch(&self) -> Option<usize> {
         None
     }
 
     /// Returns the index in the data of sample `sample` of batch `batch` of an epoch, both counted from
-    /// 0, if it is known. Errors name the example by this index. Default: `None`.
+    /// 0, if it is known. Errors name the example by this index. The default is `None`.
     fn index(&self, _epoch: u64, _batch: usize, _sample: usize) -> Option<usize> {
         None
     }

@@ -14,7 +14,7 @@ use wengert_tensor::{Float, NamedTensors, Tensor};
 /// | [`before_step`](Callback::before_step) | before a batch is computed | learning rates |
 /// | [`before_update`](Callback::before_update) | after the gradients, before the optimizer; once for each update of a step | clipping |
 /// | [`after_step`](Callback::after_step) | after the weights have changed | stopping, averages of weights |
-/// | [`end_epoch`](Callback::end_epoch) | after the last step of an epoch, before its validation | |
+/// | [`before_validation`](Callback::before_validation) | after the last step of an epoch, before its validation | |
 /// | [`after_epoch`](Callback::after_epoch) | after the validation; the epoch's record is in the history | learning rates that follow the validation |
 /// | [`finish`](Callback::finish) | after the last epoch, or when the run was stopped | |
 ///
@@ -34,7 +34,7 @@ use wengert_tensor::{Float, NamedTensors, Tensor};
 ///
 /// `keep_best` keeps the weights that the model has when `keep_best` is called. Do not use it together
 /// with a callback that puts other weights into the model for the validation (for example averages, in
-/// [`end_epoch`](Callback::end_epoch)) and takes them out again in `after_epoch`: this callback runs
+/// [`before_validation`](Callback::before_validation)) and takes them out again in `after_epoch`: this callback runs
 /// before `keep_best`, so the weights that are kept are not those that were measured. Measure averages
 /// with [`evaluate`](crate::evaluate) on a copy of the model instead.
 ///
@@ -132,7 +132,7 @@ pub trait Callback<T: Float = f32> {
 
     /// Called after the last step of an epoch, before the validation.
     #[allow(clippy::missing_errors_doc)]
-    fn end_epoch(&mut self, _run: &mut Context<'_, T>) -> Outcome {
+    fn before_validation(&mut self, _run: &mut Context<'_, T>) -> Outcome {
         Ok(())
     }
 
@@ -148,7 +148,7 @@ pub trait Callback<T: Float = f32> {
         Ok(())
     }
 
-    /// Returns the name of the callback in checkpoints and errors. Default: the name of the type. If
+    /// Returns the name of the callback in checkpoints and errors. The default is the name of the type. If
     /// several callbacks have the same name, checkpoints call the second `NAME_2`, the third `NAME_3`, and
     /// so on in their order.
     fn name(&self) -> String {
@@ -157,7 +157,7 @@ pub trait Callback<T: Float = f32> {
         name.rsplit("::").next().unwrap_or(name).into()
     }
 
-    /// Returns the state of the callback, for checkpoints. Default: [`CallbackState::Nothing`] if the type
+    /// Returns the state of the callback, for checkpoints. The default is [`CallbackState::Nothing`] if the type
     /// has no fields, else [`CallbackState::Unsaved`].
     fn state(&self) -> CallbackState {
         if size_of_val(self) == 0 {
@@ -181,7 +181,7 @@ pub trait Callback<T: Float = f32> {
     }
 
     /// Returns whether the callback sets learning rates. A trainer with a schedule, which sets the
-    /// learning rate of every step, refuses such a callback. Default: `false`.
+    /// learning rate of every step, refuses such a callback. The default is `false`.
     fn sets_learning_rate(&self) -> bool {
         false
     }
@@ -232,8 +232,8 @@ macro_rules! forward {
             fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
                 (**self).after_step(run)
             }
-            fn end_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
-                (**self).end_epoch(run)
+            fn before_validation(&mut self, run: &mut Context<'_, T>) -> Outcome {
+                (**self).before_validation(run)
             }
             fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
                 (**self).after_epoch(run)
@@ -265,7 +265,7 @@ pub(crate) enum CallbackEvent {
     BeforeStep,
     BeforeUpdate,
     AfterStep,
-    EndEpoch,
+    BeforeValidation,
     AfterEpoch,
     Finish,
 }
@@ -289,7 +289,7 @@ impl<T: Float> CallbackList<T> for Vec<&mut dyn Callback<T>> {
                 run.check_gradients(|| callback.name())
             }
             CallbackEvent::AfterStep => callback.after_step(run),
-            CallbackEvent::EndEpoch => callback.end_epoch(run),
+            CallbackEvent::BeforeValidation => callback.before_validation(run),
             CallbackEvent::AfterEpoch => callback.after_epoch(run),
             CallbackEvent::Finish => callback.finish(run),
         })

@@ -75,7 +75,7 @@ impl History {
     fn held_out(&self, of: impl Fn(Score) -> Option<f64>) -> Line {
         let value = |epoch: &EpochRecord| epoch.validation.and_then(&of);
         let line = Line::new(HELD_OUT, self.per_epoch(value)).markers();
-        match self.best.zip(self.best().and_then(value)) {
+        match self.best_epoch.zip(self.best().and_then(value)) {
             Some((epoch, y)) => line.ring(epoch as f64 + 1.0, y),
             None => line,
         }

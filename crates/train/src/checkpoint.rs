@@ -107,7 +107,7 @@ impl<T: Float> Parts<'_, T> {
         for (_, name, state) in remembered {
             put(&mut file, &callback(&name), state);
         }
-        let History { losses, learning_rates, epochs, best, .. } = &run.history;
+        let History { losses, learning_rates, epochs, best_epoch, .. } = &run.history;
         file.insert("history.losses", list(losses));
         file.insert("history.learning_rates", list(learning_rates));
         let rows: Vec<f64> = epochs.iter().flat_map(to_row).collect();
@@ -136,7 +136,7 @@ impl<T: Float> Parts<'_, T> {
         note(CALLBACKS, names);
         note("history.logs", logs.join("\n"));
         note("running.logs", sums.join("\n"));
-        if let Some(best) = best {
+        if let Some(best) = best_epoch {
             note("history.best", best.to_string());
         }
         for (key, word) in RNG.into_iter().zip(self.rng.state()) {
@@ -337,7 +337,7 @@ impl File<'_> {
                 learning_rates,
                 steps_per_epoch,
                 epochs,
-                best,
+                best_epoch: best,
                 stopped: None,
             },
             ..RunState::default()
@@ -345,8 +345,8 @@ impl File<'_> {
     }
 }
 
-/// Presence of a validation has its own column, since a validation loss may be NaN. Accuracies are
-/// stored among the logged numbers.
+/// Returns the row of an epoch. The presence of a validation has its own column, since a validation loss
+/// may be NaN. Accuracies are stored among the logged numbers.
 fn to_row(epoch: &EpochRecord) -> [f64; COLUMNS] {
     let EpochRecord { train, validation, learning_rate, seconds, examples, .. } = epoch;
     let (there, loss) = validation.map_or((0.0, 0.0), |score| (1.0, score.loss));

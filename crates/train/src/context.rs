@@ -232,20 +232,20 @@ impl<T: Float> Context<'_, T> {
         self.run.stop.get_or_insert(Stop { why: why.into(), pause: false });
     }
 
-    /// Returns whether a callback or a setting has asked to end the run.
+    /// Returns whether a callback or a setting has requested the end of the run.
     pub fn stopping(&self) -> bool {
         self.run.stop.is_some()
     }
 
-    /// Asks for a validation after the epoch that is ending. Call it in
-    /// [`Callback::end_epoch`](crate::Callback::end_epoch). Without validation data nothing happens.
+    /// Requests a validation after the epoch that is ending. Call it in
+    /// [`Callback::before_validation`](crate::Callback::before_validation). Without validation data nothing happens.
     pub fn validate(&mut self) {
         self.run.validate = true;
     }
 
-    /// Asks for a checkpoint in this file. In [`Callback::end_epoch`](crate::Callback::end_epoch) the file is
-    /// written after the validation and [`after_epoch`](crate::Callback::after_epoch). It is written after all callbacks have been called, so that it
-    /// holds the state that they have then.
+    /// Requests a checkpoint in this file. The file is written after all callbacks of this event have run; in
+    /// [`before_validation`](crate::Callback::before_validation), after the validation and
+    /// [`after_epoch`](crate::Callback::after_epoch).
     pub fn save(&mut self, path: impl Into<PathBuf>) {
         let path = path.into();
         if !self.run.saves.contains(&path) {
@@ -256,7 +256,7 @@ impl<T: Float> Context<'_, T> {
     /// Keeps the current weights as the best ones, and marks the last epoch as the best. At the end of the
     /// run the model gets the weights that were kept.
     pub fn keep_as_best(&mut self) {
-        self.run.history.best = self.run.history.epochs.len().checked_sub(1);
+        self.run.history.best_epoch = self.run.history.epochs.len().checked_sub(1);
         self.run.best = Some(state_dict(&*self.model));
     }
 

@@ -3,7 +3,7 @@
 use crate::batches::Batches;
 use std::fmt;
 use std::path::PathBuf;
-use wengert_autograd::{Cause, Module, ShapeError};
+use wengert_autograd::{Cause, Module, OperationError};
 use wengert_nn::Mismatch;
 use wengert_optim::{StateError, UpdateError};
 use wengert_tensor::FileError;
@@ -17,7 +17,7 @@ pub type Outcome = Result<(), TrainError>;
 pub enum TrainError {
     /// Data, model and loss do not fit each other. The weights are those after the previous step.
     #[error(transparent)]
-    Shape(#[from] ShapeError),
+    Operation(#[from] OperationError),
     /// There is no batch to train on or to validate with. Nothing has changed.
     #[error("{data}: {}", no_batch(*examples))]
     NoBatches {
@@ -41,7 +41,7 @@ pub enum TrainError {
         /// The number of examples of the other batches.
         usual: usize,
         /// The error of the operation that refused the last batch.
-        error: ShapeError,
+        error: OperationError,
     },
     /// The class of an example does not exist. The weights are those after the previous step.
     #[error("{example}: {error}")]
@@ -49,7 +49,7 @@ pub enum TrainError {
         /// The example.
         example: Box<Example>,
         /// The error of the operation that refused the example.
-        error: ShapeError,
+        error: OperationError,
     },
     /// A class cannot be counted in a confusion matrix. The weights are those after the previous step.
     #[error(
@@ -169,7 +169,9 @@ pub enum TrainError {
     /// An optimizer refused an update, for example because the loss does not depend on a parameter that is to
     /// be trained. If the step can be run on shapes, a missing gradient is found before the first update of the
     /// step. The weights, the buffers and the state of the optimizer are as they were before the update.
-    #[error("epoch {epoch}, step {step}: update with optimizer {optimizer}: {error}")]
+    #[error(
+        "epoch {epoch}, step {step}: update with optimizer {optimizer} (counted from 0): {error}"
+    )]
     Update {
         /// The epoch, counted from 1.
         epoch: u64,
@@ -371,8 +373,8 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
     },
-    /// The schedule gives a step that was made another learning rate than the step had, or it ends before
-    /// that step.
+    /// The schedule gives a finished step a different learning rate than the saved run used, or it ends
+    /// before that step.
     #[error(
         "{}: step {step} of the saved run had the learning rate {saved}, but the schedule {}: \
          resume with the same schedule and the same number of steps", path.display(),
@@ -398,19 +400,19 @@ wengert_tensor::debug_is_display!(TrainError, CheckpointError);
 
 /// Turns an error of an operation into the error of the run, with the example if it concerns one.
 pub(crate) fn refused(
-    error: ShapeError,
+    error: OperationError,
     model: &dyn Module,
     example: impl Fn(usize) -> Example,
 ) -> TrainError {
     let error = named(error, model);
     match error.cause {
         Cause::Sample(sample) => TrainError::Example { example: Box::new(example(sample)), error },
-        _ => TrainError::Shape(error),
+        _ => TrainError::Operation(error),
     }
 }
 
 /// Sets the path to the type of the model if it is empty, as in models that open no scopes.
-pub(crate) fn named(mut error: ShapeError, model: &dyn Module) -> ShapeError {
+pub(crate) fn named(mut error: OperationError, model: &dyn Module) -> OperationError {
     if error.path.is_empty() {
         error.path = model.outline().name().to_string();
     }

@@ -23,7 +23,7 @@ pub struct Evaluation {
     /// The number of examples.
     pub examples: usize,
     /// The confusion matrix; `None` if the objective does not classify.
-    pub confusion: Option<ConfusionMatrix>,
+    pub confusion_matrix: Option<ConfusionMatrix>,
 }
 
 impl Evaluation {
@@ -47,7 +47,7 @@ impl Evaluation {
 
     #[track_caller]
     fn confusion_for(&self, method: &str) -> &ConfusionMatrix {
-        let Some(confusion) = &self.confusion else {
+        let Some(confusion) = &self.confusion_matrix else {
             panic!(
                 "Evaluation::{method}: the objective does not classify: set a rule that maps outputs to \
                  classes with Objective::predict"
@@ -61,7 +61,7 @@ impl Evaluation {
 /// does not classify.
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(confusion) = &self.confusion {
+        if let Some(confusion) = &self.confusion_matrix {
             let (total, wrong) = (confusion.total(), confusion.total() - confusion.correct());
             write!(
                 f,
@@ -141,8 +141,8 @@ pub fn measure<M: Module, B: Batch, T: Float>(
     Ok(Measured { loss, accuracy, examples: sums.examples as usize, logs })
 }
 
-/// [`measure`] with a name of the data for errors, after an epoch of the training, counted from 0.
-/// `history`: whether the loss may take derivatives.
+/// Computes [`measure`]. `name` names the data in errors; `epoch` is counted from 0; `history` permits derivatives
+/// in the loss.
 pub(crate) fn measure_named<B: Batch, T: Float>(
     model: &dyn Module,
     data: &dyn Batches<B>,
@@ -210,6 +210,6 @@ impl<T: Float, Y: Batch> Objective<'_, T, Y> {
             }))
         })?;
         let (loss, examples) = (sums.score().loss, sums.examples as usize);
-        Ok(Evaluation { loss, examples, confusion: confusion.into_inner() })
+        Ok(Evaluation { loss, examples, confusion_matrix: confusion.into_inner() })
     }
 }

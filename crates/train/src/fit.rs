@@ -57,8 +57,8 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             if self.run.step < steps {
                 break;
             }
-            self.run.end_epoch();
-            self.call(CallbackEvent::EndEpoch)?;
+            self.run.before_validation();
+            self.call(CallbackEvent::BeforeValidation)?;
             if let (true, Some(validation)) = (self.run.validate, validation) {
                 self.validate(validation)?;
             }
@@ -128,7 +128,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             run,
         };
         callbacks.call(event, &mut context)?;
-        if matches!(event, CallbackEvent::EndEpoch) {
+        if matches!(event, CallbackEvent::BeforeValidation) {
             // The epoch is counted, and its validation is not made yet: nothing could resume from here.
             // `AfterEpoch` writes the files.
             return Ok(());
@@ -182,7 +182,7 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
             };
             let size = last.examples();
             self.check_shapes(&last, mode).map_err(|error| match error {
-                TrainError::Shape(error) if size < usual => {
+                TrainError::Operation(error) if size < usual => {
                     TrainError::LastBatch { data: name.into(), size, usual, error }
                 }
                 error => error,
@@ -207,8 +207,8 @@ impl<M: Module, B: Batch, T: Float> Loop<'_, '_, M, B, T> {
         match mode {
             Mode::Train if task.runs_on_shapes() => {
                 let optimizers = &**optimizers;
-                let place = (self.run.epoch + 1, self.run.step + 1);
-                let kind = StepKind::ShapeOnly(ShapeOnlyStep { mode, optimizers, place });
+                let counted_from_1 = (self.run.epoch + 1, self.run.step + 1);
+                let kind = StepKind::ShapeOnly(ShapeOnlyStep { mode, optimizers, counted_from_1 });
                 match task.step(&mut **model, &mut StepContext { kind, examples }, batch) {
                     // Callbacks may still freeze the parameters that the loss misses: the first step checks
                     // again.

@@ -17,7 +17,7 @@ pub struct History {
     /// [`keep_best`](crate::Trainer::keep_best): the earliest of those with the best score. At the end
     /// of the run the model has the weights of this epoch, unless
     /// [`stop_after`](crate::Trainer::stop_after) ended the run. `None` if no epoch has a finite score.
-    pub best: Option<usize>,
+    pub best_epoch: Option<usize>,
     /// The reason why the run ended before its last epoch; `None` if it did not.
     pub stopped: Option<String>,
 }
@@ -98,7 +98,7 @@ impl History {
     /// Returns the best epoch; `None` if there is none, or if
     /// [`keep_best`](crate::Trainer::keep_best) was not set.
     pub fn best(&self) -> Option<&EpochRecord> {
-        self.epochs.get(self.best?)
+        self.epochs.get(self.best_epoch?)
     }
 
     /// Returns the time of the training in seconds, without validations.

@@ -22,7 +22,7 @@ type Classify<'a, T, Y> = dyn Fn(&Tensor<T>, &Y) -> Classification + 'a;
 /// | [`new`](Objective::new) | any | your own |
 ///
 /// A loss is the mean over the examples of a batch. It is run on shapes alone before it is run on
-/// numbers. If it asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
+/// numbers. If it requests a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
 ///
 /// `T` is the number type of the model. The compiler infers it from the model, the optimizer and the data
 /// of [`fit`](crate::Trainer::fit). An objective that no model is trained with needs a type:
@@ -158,7 +158,7 @@ impl<'a, T: Float, Y: Batch> Objective<'a, T, Y> {
             }
             loss
         });
-        if !step.is_abstract() && self.classifies() {
+        if !step.is_shape_only() && self.classifies() {
             let classified = self.classify(&output.value(), y).and_then(|classification| {
                 if let Some(classification) = classification {
                     see(&classification)?;

@@ -65,7 +65,7 @@ impl Progress {
     }
 
     /// Prints the line of an epoch, and before it the header if the columns have changed.
-    fn end_epoch(&mut self, number: u64, epoch: &EpochRecord) {
+    fn before_validation(&mut self, number: u64, epoch: &EpochRecord) {
         self.bar.finish_and_clear();
         let columns = columns(epoch, self.held_out.as_deref());
         let header = cells(&columns, |column| column.name.clone());
@@ -83,7 +83,8 @@ impl Progress {
             Criterion::Accuracy => ACCURACY,
         };
         let all = history.epochs.len();
-        let best = history.best.and_then(|i| Some((i + 1, history.epochs.get(i)?.validation?)));
+        let best =
+            history.best_epoch.and_then(|i| Some((i + 1, history.epochs.get(i)?.validation?)));
         let Some((number, score)) = best else {
             return format!(
                 "kept the weights of the last epoch: no epoch has a finite {name} {what}"
@@ -118,7 +119,7 @@ impl<T: Float> Callback<T> for Progress {
     fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
         let number = run.epoch();
         if let Some(epoch) = run.history().last() {
-            self.end_epoch(number, epoch);
+            self.before_validation(number, epoch);
         }
         Ok(())
     }
@@ -245,7 +246,7 @@ mod tests {
             examples: 50_000,
         };
         let epochs = vec![epoch(0.5, 0.25), epoch(0.125, 0.75), epoch(0.25, 0.75)];
-        let mut history = History { epochs, best: Some(1), ..History::default() };
+        let mut history = History { epochs, best_epoch: Some(1), ..History::default() };
         let progress = Progress::new(Some("test"), None, None);
         assert_eq!(
             progress.kept_line(&history, Criterion::Accuracy),
@@ -255,7 +256,7 @@ mod tests {
             progress.kept_line(&history, Criterion::Loss),
             "kept the weights of epoch 2 of 3: the best test loss, 0.1250"
         );
-        history.best = None;
+        history.best_epoch = None;
         assert_eq!(
             progress.kept_line(&history, Criterion::Loss),
             "kept the weights of the last epoch: no epoch has a finite test loss"

@@ -81,7 +81,7 @@ impl RunState {
     }
 
     /// Ends the epoch and adds its record to the history, without a validation.
-    pub fn end_epoch(&mut self) {
+    pub fn before_validation(&mut self) {
         let sums = std::mem::take(&mut self.sums);
         let log = |(name, mean): (&str, f64)| LogRecord {
             name: name.into(),

@@ -13,8 +13,8 @@ pub(crate) const ACCURACY: &str = "accuracy";
 /// loss. It dereferences to the tape.
 ///
 /// The same loss is run in training ([`Mode::Train`]), on validation data ([`Mode::Eval`], without
-/// recording gradients) and, before the first step, on shapes alone ([`Tape::is_abstract`]). If a loss
-/// asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
+/// recording gradients) and, before the first step, on shapes alone ([`Tape::is_shape_only`]). If a loss
+/// requests a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
 /// [`log`](Step::log) and [`log_accuracy`](Step::log_accuracy) read no numbers on such a run.
 ///
 /// ```
@@ -154,7 +154,7 @@ impl<T: Float> Step<T> {
     }
 
     fn add_sum(&self, name: &str, sum: f64, weight: f64) {
-        if !self.tape.is_abstract() {
+        if !self.tape.is_shape_only() {
             add_sums(
                 &mut self.sums.borrow_mut(),
                 vec![LoggedSum { name: name.into(), sum, weight }],
@@ -180,7 +180,7 @@ impl<T: Float> Step<T> {
                 outputs.shape()
             ))
         }
-        if !self.tape.is_abstract() {
+        if !self.tape.is_shape_only() {
             let right = answers.value().eq(classes).cast::<i64>().sum_all();
             self.log_sum(ACCURACY, right as f64, classes.numel() as f64);
         }
@@ -233,7 +233,7 @@ impl<T: Float> Step<T> {
         self.fault.borrow_mut().take().map_or(Ok(()), Err)
     }
 
-    /// Whether anything was logged.
+    /// Returns whether anything was logged.
     pub(crate) fn has_logged(&self) -> bool {
         self.logged.get()
     }
@@ -295,6 +295,6 @@ impl<T: Float> Logged<T> for Var<'_, T> {
                  the batch"
             ))
         }
-        (!self.tape().is_abstract()).then(|| self.item())
+        (!self.tape().is_shape_only()).then(|| self.item())
     }
 }

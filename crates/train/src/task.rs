@@ -112,20 +112,20 @@ pub trait TrainStep<M, B, T: Float = f32> {
     ) -> Result<(), TrainError>;
 
     /// Returns the loss of a batch of validation data, in evaluation mode; `None` if the step only logs
-    /// numbers. Default: `None`, and nothing is logged.
+    /// numbers. The default is `None`, and nothing is logged.
     fn validate<'t>(&self, _model: &M, _step: &'t Step<T>, _batch: &B) -> Option<Var<'t, T>> {
         None
     }
 
     /// Returns whether [`step`](TrainStep::step) may be run on shapes alone, before the first step and
     /// for batches of new shapes. Return `false` if `step` changes anything apart from updates.
-    /// Default: `true`.
+    /// The default is `true`.
     fn runs_on_shapes(&self) -> bool {
         true
     }
 
     /// Returns whether [`validate`](TrainStep::validate) may compute derivatives. Its tape then keeps a
-    /// history, with the values that derivative rules read. Default: `true`. Return `false` to save memory
+    /// history, with the values that derivative rules read. The default is `true`. Return `false` to save memory
     /// if `validate` computes no derivatives.
     fn records(&self) -> bool {
         true
@@ -173,7 +173,7 @@ pub(crate) struct ShapeOnlyStep<'c, T: Float> {
     pub mode: Mode,
     pub optimizers: &'c dyn OptimizerList<T>,
     /// The epoch and the step within it, counted from 1.
-    pub place: (u64, usize),
+    pub counted_from_1: (u64, usize),
 }
 
 /// The parts of the run that a step with updates uses.
@@ -263,7 +263,7 @@ impl<T: Float> StepContext<'_, T> {
     }
 
     /// Returns whether this is a shape-only run, which changes nothing.
-    pub fn is_abstract(&self) -> bool {
+    pub fn is_shape_only(&self) -> bool {
         matches!(self.kind, StepKind::ShapeOnly(_))
     }
 
@@ -296,7 +296,7 @@ impl<T: Float> StepContext<'_, T> {
                     return Ok(f64::NAN);
                 }
                 let error = UpdateError::Missing { parameters: names::<T>(&*model, &missed) };
-                let (epoch, step) = shapes.place;
+                let (epoch, step) = shapes.counted_from_1;
                 return Err(TrainError::Update { epoch, step, optimizer, error });
             }
             StepKind::Full(cx) => cx,
@@ -420,7 +420,7 @@ fn check_trainable<T: Float>(step: &Step<T>, loss: Var<'_, T>) {
 
 /// Checks on shapes alone whether a batch fits the model and the loss.
 ///
-/// If the model or the loss asks for a number, the check ends there without an error. With
+/// If the model or the loss requests a number, the check ends there without an error. With
 /// `panic = "abort"` nothing is checked, since a panic cannot be turned into an error: the run on
 /// numbers prints the message.
 pub(crate) fn on_shapes<T: Float>(
@@ -444,7 +444,7 @@ pub(crate) fn on_shapes<T: Float>(
         Ok(true) => Ok(()),
         Ok(false) => Err(TrainError::NothingMeasured),
         Err(error) if error.cause == Cause::Number => Ok(()),
-        Err(error) => Err(TrainError::Shape(named(error, model))),
+        Err(error) => Err(TrainError::Operation(named(error, model))),
     }
 }
 
@@ -452,7 +452,7 @@ pub(crate) fn on_shapes<T: Float>(
 pub(crate) fn measured<T: Float>(
     step: &Step<T>,
     loss: impl for<'t> FnOnce(&'t Step<T>) -> Option<Var<'t, T>>,
-) -> Result<Option<f64>, wengert_autograd::ShapeError> {
+) -> Result<Option<f64>, wengert_autograd::OperationError> {
     step.catch(|| {
         let loss = loss(step)?;
         check_one_number(step, loss);

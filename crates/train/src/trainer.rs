@@ -144,7 +144,7 @@ impl<T: Float, Y: Batch> Trainer<'_, (Tensor<T>, Y), T, Objective<'_, T, Y>> {
     /// Before the first step, the trainer runs the first and the last batch of an epoch on shapes alone:
     /// those of the training data in training mode, those of the validation data in evaluation mode. It
     /// also runs every batch of a new shape on shapes alone before the step of that batch. If the model
-    /// or the loss asks for a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
+    /// or the loss requests a number ([`Var::value`], [`Var::item`]), the shape-only run ends there.
     ///
     /// Before the optimizer changes the parameters, the trainer checks the gradients and the new values
     /// of the buffers. If one of them is NaN or infinite although the loss is finite, the step is not
@@ -389,7 +389,7 @@ impl<'a, B, T: Float, G> Trainer<'a, B, T, G> {
         }
     }
 
-    /// Sets the number of epochs: how often every example is seen. Default: 1.
+    /// Sets the number of epochs: how often every example is seen. The default is 1.
     pub fn epochs(mut self, epochs: u64) -> Self {
         self.settings.epochs = epochs;
         self
@@ -397,7 +397,8 @@ impl<'a, B, T: Float, G> Trainer<'a, B, T, G> {
 
     /// Sets the schedule: it gives the learning rate (and the momentum, if it has one) of each step.
     /// Steps are counted from 0 over all epochs. All optimizers get the same learning rate; a parameter
-    /// group gets it times the factor of the group. Default: each optimizer keeps its own learning rate.
+    /// group gets it times the factor of the group. By default each optimizer keeps its own
+    /// learning rate.
     pub fn schedule(mut self, schedule: impl Schedule + 'a) -> Self {
         self.settings.schedule = Some((Box::new(schedule), Per::Step));
         self
@@ -485,7 +486,7 @@ impl<'a, B, T: Float, G> Trainer<'a, B, T, G> {
     }
 
     /// Makes the first NaN or infinity of a training step an error:
-    /// [`TrainError::Shape`](crate::TrainError::Shape) with
+    /// [`TrainError::Operation`](crate::TrainError::Operation) with
     /// [`Cause::NotFinite`](wengert_autograd::Cause::NotFinite). The error names the operation, its scope,
     /// the line that recorded it, and the state of its operands; see
     /// [`Tape::detecting_anomalies`](wengert_autograd::Tape::detecting_anomalies). Use it to debug, not to

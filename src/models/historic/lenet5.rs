@@ -37,21 +37,21 @@ use wengert_nn::init;
 /// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct LeNet5 {
+pub struct LeNet5<T: Float = f32> {
     /// C1, from 1 to 6 maps.
-    pub c1: Conv2d,
+    pub c1: Conv2d<T>,
     /// S2, from 28×28 to 14×14.
-    pub s2: Subsampling,
+    pub s2: Subsampling<T>,
     /// C3, from 6 to 16 maps.
-    pub c3: TableConv2d,
+    pub c3: TableConv2d<T>,
     /// S4, from 10×10 to 5×5.
-    pub s4: Subsampling,
+    pub s4: Subsampling<T>,
     /// C5, from 16 to 120 maps.
-    pub c5: Conv2d,
+    pub c5: Conv2d<T>,
     /// F6, from 120 to 84 units.
-    pub f6: Linear,
+    pub f6: Linear<T>,
     /// The output layer: squared distances to the bitmaps.
-    pub output: Rbf,
+    pub output: Rbf<T>,
 }
 
 /// The printed digits, 7×12 pixels each, side by side, after figure 3 of the paper.
@@ -91,16 +91,37 @@ impl LeNet5 {
         &[0, 1, 2, 3, 4, 5],
     ];
 
-    /// Creates a network with weights drawn uniformly from ±2.4/F, where F is the number of inputs
-    /// of a unit, its bias included. The biases are 0. The sub-sampling layers have other initial
-    /// values, see [`Subsampling::new`].
+    /// Creates a network of `f32` with weights drawn uniformly from ±2.4/F, where F is the number of
+    /// inputs of a unit, its bias included. The biases are 0. The sub-sampling layers have other
+    /// initial values, see [`Subsampling::new`].
     pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
-        let mut c1 = Conv2d::new(1, 6, 5, rng);
-        let s2 = Subsampling::new(6, rng);
-        let c3 = TableConv2d::new(6, &Self::C3.map(<[usize]>::to_vec), 5, rng);
-        let s4 = Subsampling::new(16, rng);
-        let mut c5 = Conv2d::new(16, 120, 5, rng);
-        let mut f6 = Linear::new(120, 84, rng);
+        Self::of(rng)
+    }
+
+    /// Returns the centres of the radial units: \[10, 84\], with 1 for ink and -1 for paper.
+    pub fn bitmaps() -> Tensor {
+        bitmaps_of()
+    }
+}
+
+/// Returns the bitmaps of [`LeNet5::bitmaps`] in any element type.
+fn bitmaps_of<T: Float>() -> Tensor<T> {
+    let ink = |(row, digit, column): (usize, usize, usize)| {
+        T::of(if BITMAPS[row].as_bytes()[8 * digit + column] == b'#' { 1.0 } else { -1.0 })
+    };
+    Tensor::from_fn(&[10, 84], |i| ink((i % 84 / 7, i / 84, i % 7)))
+}
+
+impl<T: Float> LeNet5<T> {
+    /// Creates a network of any element type, as [`LeNet5::new`] does for `f32`:
+    /// `LeNet5::<f64>::of(…)`.
+    pub fn of(rng: &mut (impl Rng + ?Sized)) -> Self {
+        let mut c1 = Conv2d::of(1, 6, 5, rng);
+        let s2 = Subsampling::of(6, rng);
+        let c3 = TableConv2d::of(6, &LeNet5::<f32>::C3.map(<[usize]>::to_vec), 5, rng);
+        let s4 = Subsampling::of(16, rng);
+        let mut c5 = Conv2d::of(16, 120, 5, rng);
+        let mut f6 = Linear::of(120, 84, rng);
         for (weight, bias, inputs) in [
             (&mut c1.weight, &mut c1.bias, 25),
             (&mut c5.weight, &mut c5.bias, 16 * 25),
@@ -110,22 +131,14 @@ impl LeNet5 {
             init::uniform(weight, -bound, bound, rng);
             bias.iter_mut().for_each(init::zeros);
         }
-        LeNet5 { c1, s2, c3, s4, c5, f6, output: Rbf::from_centres(Self::bitmaps()).fixed() }
-    }
-
-    /// Returns the centres of the radial units: \[10, 84\], with 1 for ink and -1 for paper.
-    pub fn bitmaps() -> Tensor {
-        let ink = |(row, digit, column): (usize, usize, usize)| {
-            if BITMAPS[row].as_bytes()[8 * digit + column] == b'#' { 1.0 } else { -1.0 }
-        };
-        Tensor::from_fn(&[10, 84], |i| ink((i % 84 / 7, i / 84, i % 7)))
+        LeNet5 { c1, s2, c3, s4, c5, f6, output: Rbf::from_centres(bitmaps_of()).fixed() }
     }
 }
 
-impl Layer for LeNet5 {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for LeNet5<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_images("LeNet5", x, 1, Some(32));
-        let squash = |x: Var<'t>| ScaledTanh.call(x); // `call` opens no scope
+        let squash = |x: Var<'t, T>| ScaledTanh.call(x); // `call` opens no scope
         let x = squash(self.c1.forward(x));
         let x = squash(self.s2.forward(x));
         let x = squash(self.c3.forward(x));
@@ -155,10 +168,10 @@ impl Layer for LeNet5 {
 /// # Panics
 /// If the shapes do not fit.
 #[track_caller]
-pub fn map_loss<'t>(scores: Var<'t>, classes: &Tensor<i64>) -> Var<'t> {
+pub fn map_loss<'t, T: Float>(scores: Var<'t, T>, classes: &Tensor<i64>) -> Var<'t, T> {
     const J: f64 = 0.1;
     let n = scores.shape()[0];
-    let none = scores.tape().constant(Tensor::full(&[n, 1], -J));
+    let none = scores.tape().constant(Tensor::full_of(&[n, 1], T::of(-J)));
     let all = Var::concat(&[none, scores], 1).logsumexp(&[1], true);
     let right = scores.gather(1, classes.unsqueeze(1));
     (all - right).mean_all()

@@ -21,11 +21,11 @@ use rand::Rng;
 /// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct TableConv2d {
+pub struct TableConv2d<T: Float = f32> {
     /// One kernel per connection: \[connections, kh, kw\].
-    pub weight: Param,
+    pub weight: Param<T>,
     /// One bias per output map: \[O\].
-    pub bias: Option<Param>,
+    pub bias: Option<Param<T>>,
     /// For each output map and each input map, the index of their kernel. A missing connection has
     /// the index one past the last kernel.
     #[module(skip)]
@@ -37,7 +37,7 @@ pub struct TableConv2d {
 }
 
 impl TableConv2d {
-    /// Creates a convolution over `inputs` maps with square kernels.
+    /// Creates a convolution of `f32` over `inputs` maps with square kernels.
     ///
     /// The weights are drawn uniformly from ±2.4/F, as in LeCun et al., 1998, appendix A, and the
     /// biases are 0. F is the number of inputs of a unit of the output map, its bias included:
@@ -48,6 +48,24 @@ impl TableConv2d {
     /// index twice.
     #[track_caller]
     pub fn new(
+        inputs: usize,
+        table: &[Vec<usize>],
+        kernel: usize,
+        rng: &mut (impl Rng + ?Sized),
+    ) -> Self {
+        Self::of(inputs, table, kernel, rng)
+    }
+}
+
+impl<T: Float> TableConv2d<T> {
+    /// Creates a convolution of any element type, as [`TableConv2d::new`] does for `f32`:
+    /// `TableConv2d::<f64>::of(…)`.
+    ///
+    /// # Panics
+    /// If a row of the table is empty, contains an index that is not below `inputs`, or contains an
+    /// index twice.
+    #[track_caller]
+    pub fn of(
         inputs: usize,
         table: &[Vec<usize>],
         kernel: usize,
@@ -72,14 +90,14 @@ impl TableConv2d {
             }
             let bound = 2.4 / (read.len() * kernel * kernel + 1) as f64;
             for &map in read {
-                weights.push(Tensor::uniform(&[kernel, kernel], -bound, bound, rng));
+                weights.push(Tensor::uniform_of(&[kernel, kernel], -bound, bound, rng));
                 kernels[output * inputs + map] = connections;
                 connections += 1;
             }
         }
         TableConv2d {
             weight: Tensor::stack(&weights, 0).into(),
-            bias: Some(Tensor::zeros(&[table.len()]).into()),
+            bias: Some(Tensor::zeros_of(&[table.len()]).into()),
             kernels: Tensor::from_vec(kernels, &[table.len() * inputs]),
             maps: [table.len(), inputs],
             conv: Conv::default(),
@@ -97,8 +115,8 @@ impl TableConv2d {
     }
 }
 
-impl Layer for TableConv2d {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for TableConv2d<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_images("TableConv2d", x, self.maps[1], None);
         let (tape, kernel) = (x.tape(), self.weight.shape()[1] as isize);
         let [outputs, inputs] = self.maps.map(|n| n as isize);

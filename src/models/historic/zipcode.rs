@@ -31,37 +31,45 @@ use wengert_nn::init;
 /// ```
 #[derive(Debug, Clone, Module)]
 #[module(crate = "wengert_autograd")]
-pub struct ZipcodeNet {
+pub struct ZipcodeNet<T: Float = f32> {
     /// The kernels of H1.
-    pub h1: TableConv2d,
+    pub h1: TableConv2d<T>,
     /// The biases of H1: \[12, 8, 8\].
-    pub h1_bias: Param,
+    pub h1_bias: Param<T>,
     /// The kernels of H2.
-    pub h2: TableConv2d,
+    pub h2: TableConv2d<T>,
     /// The biases of H2: \[12, 4, 4\].
-    pub h2_bias: Param,
+    pub h2_bias: Param<T>,
     /// H3, from 12·4·4 to 30 units.
-    pub h3: Linear,
+    pub h3: Linear<T>,
     /// The output layer, from 30 to 10 units.
-    pub output: Linear,
+    pub output: Linear<T>,
 }
 
 impl ZipcodeNet {
-    /// Creates a network with weights drawn uniformly from ±2.4/F, where F is the number of inputs
-    /// of a unit, its bias included. The biases are 0.
+    /// Creates a network of `f32` with weights drawn uniformly from ±2.4/F, where F is the number of
+    /// inputs of a unit, its bias included. The biases are 0.
     pub fn new(rng: &mut (impl Rng + ?Sized)) -> Self {
+        Self::of(rng)
+    }
+}
+
+impl<T: Float> ZipcodeNet<T> {
+    /// Creates a network of any element type, as [`ZipcodeNet::new`] does for `f32`:
+    /// `ZipcodeNet::<f64>::of(…)`.
+    pub fn of(rng: &mut (impl Rng + ?Sized)) -> Self {
         let all: Vec<_> = (0..12).map(|_| vec![0]).collect();
         let some: Vec<_> = (0..12).map(|map| (map..map + 8).map(|i| i % 12).collect()).collect();
         let kernels = |inputs, table: &[Vec<usize>], rng: &mut _| {
-            TableConv2d::new(inputs, table, 5, rng).stride(2).without_bias()
+            TableConv2d::of(inputs, table, 5, rng).stride(2).without_bias()
         };
         let mut model = ZipcodeNet {
             h1: kernels(1, &all, &mut *rng),
-            h1_bias: Tensor::zeros(&[12, 8, 8]).into(),
+            h1_bias: Tensor::zeros_of(&[12, 8, 8]).into(),
             h2: kernels(12, &some, &mut *rng),
-            h2_bias: Tensor::zeros(&[12, 4, 4]).into(),
-            h3: Linear::new(12 * 4 * 4, 30, rng),
-            output: Linear::new(30, 10, rng),
+            h2_bias: Tensor::zeros_of(&[12, 4, 4]).into(),
+            h3: Linear::of(12 * 4 * 4, 30, rng),
+            output: Linear::of(30, 10, rng),
         };
         for layer in [&mut model.h3, &mut model.output] {
             let bound = 2.4 / (layer.inputs() + 1) as f64;
@@ -72,12 +80,12 @@ impl ZipcodeNet {
     }
 }
 
-impl Layer for ZipcodeNet {
-    fn call<'t>(&self, x: Var<'t>) -> Var<'t> {
+impl<T: Float> Layer<T> for ZipcodeNet<T> {
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         const BORDER: [(usize, usize); 4] = [(0, 0), (0, 0), (2, 2), (2, 2)];
         check_images("ZipcodeNet", x, 1, Some(16));
         let tape = x.tape();
-        let squash = |x: Var<'t>| ScaledTanh.call(x); // `call` opens no scope
+        let squash = |x: Var<'t, T>| ScaledTanh.call(x); // `call` opens no scope
         let x = self.h1.forward(x.pad(&BORDER, -1.0));
         let x = squash(x + tape.param(&self.h1_bias));
         let x = self.h2.forward(x.pad(&BORDER, -1.0));

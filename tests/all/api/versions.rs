@@ -221,7 +221,7 @@ fn the_walk_sees_every_kind_of_type() {
     let types = types();
     for (part, name, promise) in [
         ("autograd", "Mode", Promise::Open),
-        ("autograd", "ShapeError", Promise::Grows),
+        ("autograd", "OperationError", Promise::Grows),
         ("autograd", "Test", Promise::Grows), // of the module `testing`
         ("autograd", "Tape", Promise::Private),
         ("nn", "Linear", Promise::Module),

@@ -134,7 +134,9 @@ pub fn check_op(name: &str, inputs: &[Tensor<f64>], f: impl Operation) -> Result
     let first = at_least_one(results(), Test::Derivatives).map_err(named)?;
     let sizes: Vec<usize> = first.iter().map(Vec::len).collect();
     if let Some(i) = first.into_iter().zip(results()).position(|(a, b)| a != b) {
-        let message = format!("result {i} has other numbers each time: a pure function is wanted");
+        let message = format!(
+            "result {i} has different values in two runs on the same inputs: the operation is not a pure function"
+        );
         return Err(named(error_in(Test::Derivatives, message)));
     }
     Gradcheck::new().order(2).run(any_tape(|x| joined(&f(x))), inputs).map_err(|error| {

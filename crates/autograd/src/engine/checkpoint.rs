@@ -1,8 +1,8 @@
-//! Checkpoints: regions of a program whose values are dropped when the region ends, even if derivative
+//! Activation checkpoints: regions of a program whose values are dropped when the region ends, even if derivative
 //! rules will read them. A walk that reaches the region computes them again.
 //!
-//! A checkpoint changes only when values are released, not what is recorded. The nodes are the same, so
-//! derivatives of every order work as without a checkpoint and have the same bits. The rules (*Regions*
+//! An activation checkpoint changes only when values are released, not what is recorded. The nodes are the same, so
+//! derivatives of every order work as without an activation checkpoint and have the same bits. The rules (*Regions*
 //! in `engine/mod.rs`):
 //!
 //! - When a region ends, its results are computed, and so are its inputs that were pending. The inputs
@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 use std::cell::Cell;
 use wengert_tensor::Float;
 
-/// Marks that a checkpoint is being recorded, until it is dropped.
+/// Marks that an activation checkpoint is being recorded, until it is dropped.
 struct RecordingCheckpoint<'a>(&'a Cell<bool>);
 impl Drop for RecordingCheckpoint<'_> {
     fn drop(&mut self) {
@@ -31,17 +31,17 @@ impl Drop for RecordingCheckpoint<'_> {
 }
 
 impl<T: Float> Tape<T> {
-    /// Runs `body` as a checkpoint. When it ends, all values that it computed are dropped except its
-    /// results, even values that derivative rules will read. When gradients reach the checkpoint, its
+    /// Runs `body` as an activation checkpoint. When it ends, all values that it computed are dropped except its
+    /// results, even values that derivative rules will read. When gradients reach the region, its
     /// values are computed again and kept until the gradients have passed. This costs a second forward
     /// pass of `body`, and saves the memory of its values in the meantime. Values and gradients of every
     /// order are the same, bit for bit.
     ///
-    /// A network of n equal layers needs the memory of n layers. In checkpoints of √n layers each it
+    /// A network of n equal layers needs the memory of n layers. In activation checkpoints of √n layers each it
     /// needs the memory of about 2·√n layers. (Griewank, "Achieving logarithmic growth of temporal and
     /// spatial complexity in reverse automatic differentiation", 1992; Chen, Xu, Zhang, Guestrin,
     /// "Training deep nets with sublinear memory cost", 2016.) `wengert::nn::ActivationCheckpoint` is a layer that
-    /// runs another layer as a checkpoint.
+    /// runs another layer as an activation checkpoint.
     ///
     /// ```
     /// use wengert::autograd::{Param, Tape};
@@ -60,9 +60,9 @@ impl<T: Float> Tape<T> {
     /// ```
     ///
     /// Values that were requested with [`value`](Var::value), and values of at most eight elements, are
-    /// kept. A checkpoint within another is a part of the outer one. Changes of buffers (the running
+    /// kept. An activation checkpoint within another is a part of the outer one. Changes of buffers (the running
     /// statistics of batch norm) are those of the first pass. On a tape without history no values are
-    /// kept for derivatives, and a checkpoint only runs its body.
+    /// kept for derivatives, and an activation checkpoint only runs its body.
     ///
     /// # Panics
     /// If a result is on another tape.
@@ -123,7 +123,7 @@ impl<T: Float> Tape<T> {
         self.arena.borrow_mut().drop_region(region);
     }
 
-    /// Called when a walk reaches a region: computes the values that rules will read in it.
+    /// Enters a region, when a walk reaches it: computes the values that rules will read in it.
     #[track_caller]
     pub(crate) fn enter_region(&self, place: u32) {
         let (region, wanted, lasts) = {
@@ -161,7 +161,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Called when a walk leaves a region. `keeps_history` tells whether the walk kept the values of the
+    /// Leaves a region, after a walk. `keeps_history` tells whether the walk kept the values of the
     /// history.
     pub(crate) fn leave_region(&self, place: u32, keeps_history: bool) {
         let arena = &mut *self.arena.borrow_mut();
@@ -173,7 +173,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Called when a replay reaches a checkpoint, or nodes that rules recorded for one.
+    /// Begins a span, when a replay reaches an activation checkpoint, or nodes that rules recorded for one.
     #[track_caller]
     pub(crate) fn begin_span(&self, span: &RegionSpan) {
         if !self.arena.borrow().is_region(span) {
@@ -181,7 +181,7 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Called when a replay has computed the nodes of a span.
+    /// Ends a span, after a replay has computed its nodes.
     #[track_caller]
     pub(crate) fn end_span(&self, span: &RegionSpan) {
         if self.arena.borrow().is_region(span) {

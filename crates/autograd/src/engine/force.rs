@@ -12,7 +12,7 @@ use wengert_tensor::{
 };
 
 /// A chain of pending pointwise nodes of this length is computed. Programs thereby stay short, and a
-/// value that several programs share is not computed many times.
+/// value that several pointwise programs share is not computed many times.
 const LONG: u16 = 32;
 
 /// The work that is needed to compute a node.
@@ -24,7 +24,7 @@ enum Plan<T: Float> {
     Step(Opcode, Inputs<T>),
     /// Several pointwise operations in one pass.
     Program(Program, Inputs<T>, Shape),
-    /// A program over the first shape, followed by a sum to the second shape.
+    /// A pointwise program over the first shape, followed by a sum to the second shape.
     Sum(Program, Inputs<T>, Shape, Shape),
     /// Any other operation, with the node of its first output.
     Op(u32, Op, Inputs<T>, Shape),
@@ -44,7 +44,7 @@ impl<T: Float> Tape<T> {
 
     #[track_caller]
     fn force_here(&self, id: u32) -> Tensor<T> {
-        if self.run_kind == RunKind::Abstract {
+        if self.run_kind == RunKind::ShapeOnly {
             self.refuse(
                 "a shape-only run has no values: compute values on a tape of Tape::new()".into(),
                 Cause::Number,
@@ -61,7 +61,7 @@ impl<T: Float> Tape<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn compute_or_defer(&self, id: u32) {
-        if self.run_kind == RunKind::Abstract || self.defer(id) {
+        if self.run_kind == RunKind::ShapeOnly || self.defer(id) {
             return;
         }
         self.compute(id);
@@ -103,7 +103,7 @@ impl<T: Float> Tape<T> {
         while let Some(&id) = todo.last() {
             let plan = self.plan(id);
             let begun = self.observer.as_deref().map(|observer| (observer, Instant::now()));
-            let (first, inputs, (values, whole)): (u32, Inputs<T>, Made<T>) = match plan {
+            let (first, inputs, (values, integers)): (u32, Inputs<T>, Made<T>) = match plan {
                 Plan::Done => {
                     todo.pop();
                     continue;
@@ -130,7 +130,7 @@ impl<T: Float> Tape<T> {
                     (id, x, (smallvec![y], None))
                 }
                 Plan::Op(first, op, x, shape) => {
-                    let (mut y, whole) = self.evaluate(op, first, id, &x, shape);
+                    let (mut y, integers) = self.evaluate(op, first, id, &x, shape);
                     if let Op::View(_) | Op::Detach = op
                         && shape.numel() <= TINY
                         && x[0].numel() > TINY
@@ -138,13 +138,14 @@ impl<T: Float> Tape<T> {
                         // A tiny value is retained, so it must not share the memory of a large operand.
                         y[0] = copied_in_order(&y[0]);
                     }
-                    (first, x, (y, whole))
+                    (first, x, (y, integers))
                 }
             };
             if let Some((observer, begun)) = begun {
-                let (ended, whole) = (Instant::now(), whole.as_ref().map(|(_, whole)| whole));
+                let (ended, integers) =
+                    (Instant::now(), integers.as_ref().map(|(_, integers)| integers));
                 let (inputs, values) = (&*inputs, &*values);
-                self.observe(observer, &Ran { begun, ended, id, first, inputs, values, whole });
+                self.observe(observer, &Ran { begun, ended, id, first, inputs, values, integers });
             }
             drop(inputs);
             todo.pop();
@@ -160,8 +161,8 @@ impl<T: Float> Tape<T> {
                 arena.values[id as usize] = Some(value);
                 arena.nodes[id as usize].flags &= !RELEASED;
             }
-            if let Some((place, whole)) = whole {
-                arena.integers[place as usize] = Some(whole);
+            if let Some((place, integers)) = integers {
+                arena.integers[place as usize] = Some(integers);
                 arena.nodes[id as usize].flags &= !RELEASED;
             }
             for id in ids {
@@ -175,8 +176,8 @@ impl<T: Float> Tape<T> {
     fn evaluate(&self, op: Op, first: u32, id: u32, x: &[Tensor<T>], shape: Shape) -> Made<T> {
         match op {
             Op::Integer { op, place } => {
-                let whole = op.eval(self, x, &self.wholes_of(first), shape);
-                return (smallvec![], Some((place, whole)));
+                let integers = op.eval(self, x, &self.integers_of(first), shape);
+                return (smallvec![], Some((place, integers)));
             }
             Op::MaxPool(op) => {
                 let (windows, wanted) = {
@@ -194,7 +195,7 @@ impl<T: Float> Tape<T> {
         let values = match op {
             Op::Custom(place) => self.run_custom(place, first, id, x),
             Op::Index(op) => {
-                let index = &self.wholes_of(first)[0];
+                let index = &self.integers_of(first)[0];
                 op.check(self, &x[0].shape(), index, &shape);
                 smallvec![op.eval(&x[0], index, shape)]
             }
@@ -203,7 +204,7 @@ impl<T: Float> Tape<T> {
                 smallvec![op.eval(&x[0], &map)]
             }
             Op::Compare(op) => {
-                let sides = self.wholes_of(first);
+                let sides = self.integers_of(first);
                 smallvec![compare(op, &sides[0], &sides[1], shape)]
             }
             Op::View(view) => smallvec![view.eval(x, shape)],
@@ -226,7 +227,7 @@ impl<T: Float> Tape<T> {
         (values, None)
     }
 
-    /// Plans the computation of a node. Pending pointwise operands join the program of the node that
+    /// Plans the computation of a node. Pending pointwise operands join the pointwise program of the node that
     /// reads them.
     #[track_caller]
     fn plan(&self, id: u32) -> Plan<T> {
@@ -301,7 +302,7 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Arena<T> {
-    /// Returns whether a node is computed inside the program of its reader.
+    /// Returns whether a node is computed inside the pointwise program of its reader.
     fn joins(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];
         id >= self.ended
@@ -310,7 +311,7 @@ impl<T: Float> Arena<T> {
             && node.op.opcode().is_some()
     }
 
-    /// Returns the program that computes a pointwise node together with the pending nodes that it reads,
+    /// Returns the pointwise program that computes a node together with the pending nodes that it reads,
     /// or the nodes that must be computed before.
     fn program(&self, id: u32) -> Result<(Program, Ids), Ids> {
         let mut inputs: SmallVec<[u32; 4]> = smallvec![];

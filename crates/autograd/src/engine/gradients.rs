@@ -352,7 +352,7 @@ pub struct NotFinite {
 wengert_tensor::debug_is_display!(NotFinite);
 
 /// Computes a value and its gradients in one call. Takes the run's random key from `rng`, so that every
-/// call drops other units.
+/// call uses a new dropout mask.
 ///
 /// ```
 /// use wengert::autograd::{Param, value_and_grad};

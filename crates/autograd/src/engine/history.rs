@@ -51,7 +51,7 @@ impl<T: Float> Tape<T> {
         }
         if !arena.integers.is_empty() {
             for (id, node) in arena.nodes.iter().enumerate() {
-                if let Some(place) = arena.place_of_whole(id as u32)
+                if let Some(place) = arena.place_of_integers(id as u32)
                     && !node.op.is_given()
                     && !node.has(RETAINED)
                 {

@@ -16,7 +16,7 @@
 //!   again on demand, with the same bits. (`tests/all/programs`; `tests/all/checkpoint.rs`,
 //!   `derivatives_of_every_order_have_the_same_bits`)
 //! - **Pending.** A pointwise node may stay without a value until something reads it (`PENDING`). It is
-//!   then computed in one program with the pending nodes that it reads. A node that has a value is not
+//!   then computed in one pointwise program with the pending nodes that it reads. A node that has a value is not
 //!   pending. (`rules/tests/memory.rs`, `a_pointwise_operation_stays_pending_until_its_value_is_read`;
 //!   `check_nodes_since`)
 //! - **Reference count.** `readers` counts the pending nodes that have the node as an operand, and
@@ -31,7 +31,7 @@
 //!   `release_drops_a_value_unless_it_was_requested_or_a_rule_reads_it`,
 //!   `a_value_that_no_rule_reads_is_dropped_before_the_backward_pass`)
 //! - **Dropped is marked.** A dropped value leaves the flag `RELEASED`: when it is computed again, it is
-//!   stored and not fused into a reader's program. (`check_nodes_since`)
+//!   stored and not fused into a reader's pointwise program. (`check_nodes_since`)
 //! - **Saved until passed.** A rule reads only the values that its operation has declared. `SAVED` is
 //!   removed when the walk has passed the node: the rules of all its readers, which come later on the
 //!   tape, have run. (`rules/tests/mod.rs`, `reads_only_what_it_declares`; `rules/tests/memory.rs`,
@@ -42,7 +42,7 @@
 //!   `a_cotangent_is_dropped_when_no_pending_node_reads_it`; `tests/all/failures.rs`,
 //!   `a_tape_can_be_used_after_a_panic_in_a_rule`)
 //! - **Empty slots.** Between walks every slot is empty. (`check_invariants`)
-//! - **Regions.** Outside of walks, a checkpoint keeps its results, given values and retained values. A
+//! - **Regions.** Outside of walks, an activation checkpoint keeps its results, given values and retained values. A
 //!   walk computes the other values once when it enters the region, and drops them when it leaves.
 //!   (`tests/all/checkpoint.rs`, `an_operation_is_computed_twice_at_most`,
 //!   `a_replay_drops_and_recomputes_the_values_of_a_checkpoint`)

@@ -17,7 +17,7 @@ impl<T: Float> Arena<T> {
     pub fn drop_value(&mut self, id: u32) {
         let mut dropped = self.values[id as usize].take().is_some();
         if !dropped && !self.integers.is_empty() {
-            let place = self.place_of_whole(id);
+            let place = self.place_of_integers(id);
             dropped = place.is_some_and(|place| self.integers[place as usize].take().is_some());
         }
         if dropped {

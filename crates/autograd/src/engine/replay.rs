@@ -56,7 +56,7 @@ impl<T: Float> Tape<T> {
     /// On a shape-only run, which has no values, and within the rule of an operation.
     #[track_caller]
     pub fn replay<'t>(&'t self, model: &'t dyn Module) -> Replay<'t, T> {
-        if self.run_kind == RunKind::Abstract {
+        if self.run_kind == RunKind::ShapeOnly {
             self.fail(
                 "replay: a shape-only run has no values: record the program on a tape of \
                  Tape::new()"
@@ -180,7 +180,7 @@ impl<'t, T: Float> Replay<'t, T> {
                 arena.values[id as usize] = Some(value);
             }
             for (id, value) in self.integers {
-                let place = arena.place_of_whole(id).expect("an index");
+                let place = arena.place_of_integers(id).expect("an index");
                 arena.integers[place as usize] = Some(value);
             }
             if let Some(key) = self.key {
@@ -364,7 +364,7 @@ impl<T: Float> Arena<T> {
             (node.readers, node.program_len) = (0, 0);
             if !node.op.is_given() {
                 self.values[id] = None;
-                if let Some(place) = self.place_of_whole(id as u32) {
+                if let Some(place) = self.place_of_integers(id as u32) {
                     self.integers[place as usize] = None;
                 }
             }

@@ -17,7 +17,7 @@ pub(crate) struct Node {
     pub shape: u32,
     /// Reference count: the pending nodes, and the slots of a walk, that will read this value.
     pub readers: u32,
-    /// An upper bound of the length of the fused program that would compute this pending node. It may be out
+    /// An upper bound of the length of the pointwise program that would compute this pending node. It may be out
     /// of date.
     pub program_len: u16,
     pub flags: u8,
@@ -39,7 +39,7 @@ pub(crate) const CLOSED: u8 = 8;
 /// The node is not computed yet. It counts as a reader of its operands.
 pub(crate) const PENDING: u8 = 16;
 /// The value was dropped after it was computed. When it is computed again, it is stored and not fused
-/// into a reader's program.
+/// into a reader's pointwise program.
 pub(crate) const RELEASED: u8 = 32;
 /// Temporary constant of a walk. Unlike a user's constant, it may be dropped.
 pub(crate) const TEMPORARY: u8 = 64;
@@ -77,7 +77,7 @@ pub(crate) struct Arena<T: Float> {
     pub parts: Vec<Arc<[Part]>>,
     /// The nodes that the rules of a walk recorded: first node, end, and the node of the rule.
     pub rules: Vec<(u32, u32, u32)>,
-    /// Checkpoints. `spans` holds the nodes that are computed while a checkpoint is open, in ascending
+    /// Activation checkpoints. `spans` holds the nodes that are computed while one is open, in ascending
     /// order.
     pub regions: Vec<Region>,
     pub spans: Vec<RegionSpan>,
@@ -149,14 +149,14 @@ impl<T: Float> Arena<T> {
 
     /// Returns the place of a node's value in the column of integers, if it holds integers.
     #[inline]
-    pub fn place_of_whole(&self, id: u32) -> Option<u32> {
+    pub fn place_of_integers(&self, id: u32) -> Option<u32> {
         match self.nodes[id as usize].op {
             Op::Integer { place, .. } => Some(place),
             Op::Output(back) => match self.nodes[(id - back) as usize].op {
                 Op::MaxPool(pool) => Some(pool.positions),
                 Op::Custom(place) => {
                     let custom = &self.customs[place as usize];
-                    back.checked_sub(custom.numbers).map(|at| custom.first_whole + at)
+                    back.checked_sub(custom.numbers).map(|at| custom.first_integer + at)
                 }
                 _ => None,
             },
@@ -170,7 +170,7 @@ impl<T: Float> Arena<T> {
         self.values[id as usize].is_some()
             || !self.integers.is_empty()
                 && self
-                    .place_of_whole(id)
+                    .place_of_integers(id)
                     .is_some_and(|place| self.integers[place as usize].is_some())
     }
 
@@ -259,7 +259,7 @@ pub(crate) enum Slot<T: Float> {
     Parts(Box<Vec<(Part, u32)>>),
 }
 
-/// A checkpoint: nodes whose values are dropped when the region ends.
+/// An activation checkpoint: nodes whose values are dropped when the region ends.
 #[derive(Clone)]
 pub(crate) struct Region {
     pub first: u32,

@@ -47,13 +47,13 @@ impl<T: Float> Tape<T> {
     /// Declares that this run adds to a counter: b ← b + n. The change is applied like that of
     /// [`update_buffer`](Tape::update_buffer). A total outside `i64` is refused when it is applied.
     pub fn count_buffer(&self, buffer: &Buffer<i64>, n: i64) {
-        if !self.is_abstract() && self.walks.get() == 0 {
+        if !self.is_shape_only() && self.walks.get() == 0 {
             self.declare(buffer.id(), Declared::Count(n), Change::Count(n));
         }
     }
 
-    /// Applies the updates of this run to the buffers of a model, except those applied before. For runs
-    /// without a loss, and for steps that the optimizer skipped (for example because gradients were not
+    /// Applies the updates of this run to the buffers of a model, except those applied before. Use it for
+    /// runs without a loss, and for steps that the optimizer skipped (for example because gradients were not
     /// finite). Only buffers of this model are changed. Updates of other buffers remain to be applied.
     ///
     /// ```
@@ -92,7 +92,7 @@ impl<T: Float> Tape<T> {
             ))
         }
         // A rule may evaluate a layer again. The forward pass has already declared its changes.
-        (!self.is_abstract() && self.walks.get() == 0).then_some(value.id)
+        (!self.is_shape_only() && self.walks.get() == 0).then_some(value.id)
     }
 
     /// Notes a change, and its position in the program for replays.

@@ -208,8 +208,7 @@ impl<'t, T: Float> Call<'_, 't, T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// A pending view of a node with the same value: a variable of its own, for the rule of a custom operation to
-    /// differentiate by.
+    /// Records a pending view of a node, so that a custom rule can differentiate with respect to it.
     pub(crate) fn alias(&self, id: u32, active: bool) -> u32 {
         let arena = &mut *self.arena.borrow_mut();
         let node = &mut arena.nodes[id as usize];

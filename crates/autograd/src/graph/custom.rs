@@ -159,7 +159,7 @@ pub trait CustomOp<T: Float>: Send + Sync {
 
     /// Returns the shapes of the index outputs: integers without a derivative, such as positions. The
     /// index outputs follow the outputs of [`shapes`](CustomOp::shapes). This method is called after
-    /// `shapes` has accepted the inputs. Default: no index outputs.
+    /// `shapes` has accepted the inputs. The default is an empty list: no index outputs.
     fn index_shapes(&self, _inputs: &[Shape]) -> Outputs<Shape> {
         [].into()
     }
@@ -182,7 +182,7 @@ pub trait CustomOp<T: Float>: Send + Sync {
     /// [replay](crate::Tape::replay) is refused.
     fn vjp<'t>(&self, call: &Call<'_, 't, T>) -> Cotangents<'t, T>;
 
-    /// Returns the values that [`vjp`](CustomOp::vjp) reads for the gradient of this input. Default: all
+    /// Returns the values that [`vjp`](CustomOp::vjp) reads for the gradient of this input. The default is all
     /// inputs and outputs. A value that no rule reads is released early.
     fn reads(&self, _arg: usize) -> Reads {
         Reads::ALL
@@ -195,7 +195,7 @@ pub(crate) struct CustomCall<T: Float> {
     /// The number of outputs that are not indices. The index outputs follow them.
     pub numbers: u32,
     /// The place of the first index output in the column of integers.
-    pub first_whole: u32,
+    pub first_integer: u32,
     /// The line that applied the operation, for messages.
     pub applied_at: &'static Location<'static>,
 }

@@ -1,4 +1,4 @@
-//! Shape errors: a panic at the caller's line, or a `Result` from the same code.
+//! Errors of operations: a panic at the caller's line, or a `Result` from the same code.
 
 use super::mode::Mode;
 use super::tape::Tape;
@@ -6,12 +6,12 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use wengert_tensor::Float;
 
-/// An operation that refuses its operands. [`Tape::check`] and [`Tape::catch`] return it; other runs
-/// panic with its text.
+/// The error of an operation on a tape: operands that do not fit, a wrong class, a value requested in a
+/// shape-only run, or a NaN. [`Tape::check`] and [`Tape::catch`] return it; other runs panic with its text.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}{message}", path, if path.is_empty() { "" } else { ": " })]
 #[non_exhaustive]
-pub struct ShapeError {
+pub struct OperationError {
     /// The scopes around the operation, joined by dots: the place in the model.
     pub path: String,
     /// Operation, shapes, axis, and how to fix the error.
@@ -20,7 +20,7 @@ pub struct ShapeError {
     pub cause: Cause,
 }
 
-/// The cause of a [`ShapeError`].
+/// The cause of an [`OperationError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
@@ -37,7 +37,7 @@ pub enum Cause {
     NotFinite,
 }
 
-wengert_tensor::debug_is_display!(ShapeError);
+wengert_tensor::debug_is_display!(OperationError);
 
 impl<T: Float> Tape<T> {
     /// Panics with the path and this message. Unwinds to [`Tape::check`] or [`Tape::catch`] if the run
@@ -80,17 +80,17 @@ impl<T: Float> Tape<T> {
     #[cold]
     #[track_caller]
     pub(crate) fn refuse_at(&self, path: String, message: String, cause: Cause) -> ! {
-        let error = ShapeError { path, message, cause };
+        let error = OperationError { path, message, cause };
         // With `panic = "abort"`, an unwind without a message would end the process silently.
-        if (self.is_abstract() || self.catching.get()) && cfg!(panic = "unwind") {
+        if (self.is_shape_only() || self.catching.get()) && cfg!(panic = "unwind") {
             panic::resume_unwind(Box::new(error)) // runs no panic hook, so nothing is printed
         }
         panic!("{error}")
     }
 
     /// Panics with this message and the path of the open scopes, as operations do for operands that do
-    /// not fit. On a shape-only run, [`Tape::check`] returns both. For layers and functions that can
-    /// describe their inputs better than their first operation can.
+    /// not fit. On a shape-only run, [`Tape::check`] returns both. Use it in layers and functions that
+    /// can describe their inputs better than their first operation can.
     ///
     /// ```should_panic
     /// use wengert::autograd::Tape;
@@ -98,7 +98,7 @@ impl<T: Float> Tape<T> {
     /// let tape = Tape::new();
     /// let x = tape.constant(Tensor::zeros(&[3]));
     /// if x.shape().rank() != 2 {
-    ///     tape.shape_error(format!("attention: a matrix wanted, got {}", x.shape()))
+    ///     tape.shape_error(format!("attention: expected a matrix, got shape {}", x.shape()))
     /// }
     /// ```
     ///
@@ -122,7 +122,7 @@ impl<T: Float> Tape<T> {
     }
 
     /// Runs `body`, and returns an error where an operation on this tape would panic. Other panics pass
-    /// through. For programs that run on untrusted data and must continue after an error.
+    /// through. Use it in programs that run on untrusted data and must continue after an error.
     ///
     /// With `panic = "abort"` the error is a panic: its text is printed, and the process ends.
     ///
@@ -138,7 +138,7 @@ impl<T: Float> Tape<T> {
     ///
     /// # Errors
     /// If an operation on this tape refuses its operands. The error is that of the first such operation.
-    pub fn catch<R>(&self, body: impl FnOnce() -> R) -> Result<R, ShapeError> {
+    pub fn catch<R>(&self, body: impl FnOnce() -> R) -> Result<R, OperationError> {
         /// Restores the flag, also when a panic passes through.
         struct RestoreFlag<'a>(&'a Cell<bool>, bool);
         impl Drop for RestoreFlag<'_> {
@@ -150,8 +150,8 @@ impl<T: Float> Tape<T> {
         caught(body)
     }
 
-    /// Runs `body` on shapes alone, without computing values, and returns a shape error instead of
-    /// panicking. Other panics pass through. With `panic = "abort"` the error is a panic: its text is
+    /// Runs `body` on shapes alone, without computing values, and returns the error of an operation
+    /// instead of panicking. Other panics pass through. With `panic = "abort"` the error is a panic: its text is
     /// printed, and the process ends.
     ///
     /// The mode is left open: layers that behave differently in training and evaluation run, and refuse
@@ -172,7 +172,7 @@ impl<T: Float> Tape<T> {
     /// # Errors
     /// If the operands of an operation do not fit, or `body` requests a value ([`Cause::Number`]). The
     /// error is that of the first such operation.
-    pub fn check<R>(body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
+    pub fn check<R>(body: impl FnOnce(&Tape<T>) -> R) -> Result<R, OperationError> {
         let tape = Tape::shapes_only(None);
         caught(|| body(&tape))
     }
@@ -188,16 +188,16 @@ impl<T: Float> Tape<T> {
     ///
     /// # Errors
     /// Under the conditions of [`Tape::check`].
-    pub fn check_in<R>(mode: Mode, body: impl FnOnce(&Tape<T>) -> R) -> Result<R, ShapeError> {
+    pub fn check_in<R>(mode: Mode, body: impl FnOnce(&Tape<T>) -> R) -> Result<R, OperationError> {
         let tape = Tape::shapes_only(Some(mode));
         caught(|| body(&tape))
     }
 }
 
 /// Calls `body`, and returns the error of an operation that unwinds. Other panics pass through.
-fn caught<R>(body: impl FnOnce() -> R) -> Result<R, ShapeError> {
+fn caught<R>(body: impl FnOnce() -> R) -> Result<R, OperationError> {
     panic::catch_unwind(AssertUnwindSafe(body)).map_err(|cause| {
-        match cause.downcast::<ShapeError>() {
+        match cause.downcast::<OperationError>() {
             Ok(error) => *error,
             Err(other) => panic::resume_unwind(other),
         }

@@ -35,7 +35,7 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub fn input(&self, shape: impl Sizes) -> Var<'_, T> {
         assert!(
-            self.is_abstract(),
+            self.is_shape_only(),
             "input: this tape computes values, and an input has only a shape: use constant()"
         );
         let shape = self.fits(shape.shape_for("input"));
@@ -65,7 +65,7 @@ impl<T: Float> Tape<T> {
         let mut arena = self.arena.borrow_mut();
         let shape = value.shape();
         let active = op == Op::Leaf && self.recording.get();
-        let value = (self.run_kind != RunKind::Abstract).then_some(value);
+        let value = (self.run_kind != RunKind::ShapeOnly).then_some(value);
         let id = arena.push_shaped(op, shape, if active { ACTIVE } else { 0 }, value);
         drop(arena);
         self.note(id);
@@ -82,7 +82,8 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     fn filled(&self, op: &str, shape: impl Sizes, x: f64) -> Var<'_, T> {
         let shape = self.fits(shape.shape_for(op));
-        let value = (!self.is_abstract()).then(|| Tensor::scalar_of(T::of(x)).broadcast_to(shape));
+        let value =
+            (!self.is_shape_only()).then(|| Tensor::scalar_of(T::of(x)).broadcast_to(shape));
         let id = self.arena.borrow_mut().push_shaped(Op::Fill(x), shape, 0, value);
         self.note(id);
         self.check_given(id, op, None);

@@ -60,7 +60,7 @@ impl<T: Float> Tape<T> {
         let shape = numbers.shape();
         let id = {
             let arena = &mut *self.arena.borrow_mut();
-            arena.integers.push((self.run_kind != RunKind::Abstract).then_some(numbers));
+            arena.integers.push((self.run_kind != RunKind::ShapeOnly).then_some(numbers));
             let place = arena.integers.len() as u32 - 1;
             arena.push_shaped(Op::Integer { op: IntegerOp::Given, place }, shape, 0, None)
         };
@@ -71,7 +71,7 @@ impl<T: Float> Tape<T> {
     /// Returns the integers of a node, and computes them if necessary.
     #[track_caller]
     pub(crate) fn force_whole(&self, id: u32) -> Tensor<i64> {
-        if self.run_kind == RunKind::Abstract {
+        if self.run_kind == RunKind::ShapeOnly {
             self.refuse(
                 "a shape-only run has no values: compute values on a tape of Tape::new()".into(),
                 Cause::Number,
@@ -79,7 +79,7 @@ impl<T: Float> Tape<T> {
         }
         self.compute(id);
         let arena = self.arena.borrow();
-        let place = arena.place_of_whole(id).expect("an index");
+        let place = arena.place_of_integers(id).expect("an index");
         arena.integers[place as usize].clone().expect("computed above")
     }
 }

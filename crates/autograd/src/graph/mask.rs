@@ -1,7 +1,7 @@
 //! Masks: tensors of booleans on the tape. They select elements and are never differentiated.
 //!
 //! A mask is a node whose values are 1 and 0. Comparisons, logic and the selected values can therefore
-//! be steps of one fused program. The type of the handle distinguishes masks from variables. A node
+//! be steps of one pointwise program. The type of the handle distinguishes masks from variables. A node
 //! whose operation does not tell that it is a mask has the flag `MASK`.
 
 use super::arena::{Arena, MASK};
@@ -129,7 +129,7 @@ impl<T: Float> Arena<T> {
         let node = &self.nodes[id as usize];
         if node.has(MASK) || node.op.is_comparison() {
             ValueKind::Mask
-        } else if self.place_of_whole(id).is_some() {
+        } else if self.place_of_integers(id).is_some() {
             ValueKind::Integer
         } else {
             ValueKind::Number
@@ -260,8 +260,8 @@ impl<'t, T: Float> Mask<'t, T> {
         self.value().count()
     }
 
-    /// Returns the same node as a variable. For operations only: a user must hold a node either as a
-    /// mask or as a variable.
+    /// Returns the same node as a variable. Only operations use it: a user must hold a node either
+    /// as a mask or as a variable.
     #[inline]
     pub(crate) fn numbers(self) -> Var<'t, T> {
         Var { tape: self.tape, id: self.id }

@@ -35,7 +35,7 @@ pub(crate) use bindings::{Binding, Bound, Declaration, Declared};
 pub use call::{Call, Reads};
 pub(crate) use custom::CustomCall;
 pub use custom::CustomOp;
-pub use errors::{Cause, ShapeError};
+pub use errors::{Cause, OperationError};
 pub use index::{Index, IntoIndex};
 pub use lists::{Cotangents, Outputs};
 pub(crate) use lists::{one, two};

@@ -1,7 +1,7 @@
 //! The choices that are made when a tape is created.
 
-/// How layers such as dropout and batch norm, which differ between training and evaluation, behave on a
-/// tape. The mode is always explicit: a tape of [`Tape::new`](crate::Tape::new) has no mode, and such layers panic on it.
+/// The mode of a tape: training or evaluation. Layers such as dropout and batch norm follow it. The mode is
+/// always explicit: a tape of [`Tape::new`](crate::Tape::new) has no mode, and such layers panic on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Training: dropout drops elements, batch norm normalises by the statistics of the batch.
@@ -10,7 +10,7 @@ pub enum Mode {
     Eval,
 }
 
-/// When values are computed. The policy does not change the values.
+/// Selects when a tape computes values. The policy does not change the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// Each operation is computed when it is recorded.
@@ -28,5 +28,5 @@ pub(crate) enum RunKind {
     /// Values without history: nothing can be differentiated.
     Inference,
     /// Shapes without values.
-    Abstract,
+    ShapeOnly,
 }

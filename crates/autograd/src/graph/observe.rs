@@ -80,7 +80,7 @@ pub(crate) struct Ran<'a, T: Float> {
     pub first: u32,
     pub inputs: &'a [Tensor<T>],
     pub values: &'a [Tensor<T>],
-    pub whole: Option<&'a Tensor<i64>>,
+    pub integers: Option<&'a Tensor<i64>>,
 }
 
 /// Marks that the rule of a node is running, until it is dropped.

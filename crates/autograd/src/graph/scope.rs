@@ -84,7 +84,7 @@ impl<'t, T: Float> OpenScope<'t, T> {
         for v in &results {
             tape.same_tape("scope", v.tape);
         }
-        if tape.is_abstract() {
+        if tape.is_shape_only() {
             let shape = results.first().map(|v| v.shape());
             tape.scopes.summarise(shape);
         }
@@ -217,8 +217,8 @@ impl<T: Float> Tape<T> {
         scope.close(result)
     }
 
-    /// Opens the scope of a module: the first half of [`enter`](Tape::enter). For functions that are
-    /// `#[track_caller]`, because a closure would lose the caller's line.
+    /// Opens the scope of a module: the first half of [`enter`](Tape::enter). Use it in functions that
+    /// are `#[track_caller]`, because a closure would lose the caller's line.
     #[inline]
     pub fn open<M: Module + ?Sized>(&self, module: &M) -> OpenScope<'_, T> {
         self.scopes.enter(module);
@@ -228,7 +228,7 @@ impl<T: Float> Tape<T> {
 
     #[inline]
     fn note_kind<M: Module + ?Sized>(&self, module: &M) {
-        if self.is_abstract() {
+        if self.is_shape_only() {
             self.scopes.set_kind(module.type_name());
         }
     }

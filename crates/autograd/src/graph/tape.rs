@@ -61,7 +61,7 @@ pub struct Tape<T: Float = f32> {
     pub(crate) first_read: Cell<u32>,
     /// Whether a replay has begun and was refused before it was complete.
     pub(crate) replay_incomplete: Cell<bool>,
-    /// Whether a checkpoint is being recorded.
+    /// Whether an activation checkpoint is being recorded.
     pub(crate) in_checkpoint: Cell<bool>,
     /// Whether an error unwinds to [`Tape::catch`].
     pub(crate) catching: Cell<bool>,
@@ -91,7 +91,7 @@ impl<T: Float> Tape<T> {
     }
 
     /// Returns a tape that records, with layers in training mode. Takes the key of this run's random
-    /// numbers from `rng`, so that every step drops other units.
+    /// numbers from `rng`, so that every step uses a new dropout mask.
     pub fn train(rng: &mut impl rand::Rng) -> Self {
         Self::with(RunKind::Recording, Some(Mode::Train), Some(rng.next_u64()))
     }
@@ -118,9 +118,9 @@ impl<T: Float> Tape<T> {
 
     /// Returns a tape that computes shapes only, with layers in `mode`; `None` leaves the mode open.
     /// [`Tape::check_in`] and [`Tape::check`] run on such a tape. Use this function if your program must
-    /// keep the tape, and take shape errors from [`Tape::catch`].
+    /// keep the tape, and take errors of operations from [`Tape::catch`].
     pub fn shapes_only(mode: Option<Mode>) -> Self {
-        Self::with(RunKind::Abstract, mode, Some(0))
+        Self::with(RunKind::ShapeOnly, mode, Some(0))
     }
 
     fn with(run_kind: RunKind, mode: Option<Mode>, key: Option<u64>) -> Self {
@@ -224,7 +224,7 @@ impl<T: Float> Tape<T> {
     pub fn expect_mode(&self, layer: &str) -> Mode {
         match self.mode {
             Some(mode) => mode,
-            None if self.is_abstract() => Mode::Eval,
+            None if self.is_shape_only() => Mode::Eval,
             None => self.fail(format!(
                 "{layer}: this layer behaves differently in training and evaluation, and the tape \
                  has no mode: create the tape with `Tape::train(&mut rng)` or `Tape::eval()`"
@@ -233,8 +233,8 @@ impl<T: Float> Tape<T> {
     }
 
     /// Returns whether this run computes shapes without values.
-    pub fn is_abstract(&self) -> bool {
-        self.run_kind == RunKind::Abstract
+    pub fn is_shape_only(&self) -> bool {
+        self.run_kind == RunKind::ShapeOnly
     }
 
     /// Returns the number of nodes.

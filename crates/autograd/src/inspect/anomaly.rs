@@ -11,7 +11,7 @@ pub enum Anomalies {
     /// NaN and infinities, in given and computed values.
     All,
     /// As [`All`](Anomalies::All), but given values may be infinite, and so may results of infinite
-    /// operands. For programs that mask with -∞. An operation is refused if it returns an infinity for
+    /// operands. Use it for programs that mask with -∞. An operation is refused if it returns an infinity for
     /// finite operands.
     NewInfinities,
     /// NaN only.

@@ -23,7 +23,7 @@ impl<T: Float> Tape<T> {
     /// - In forward mode ([`jvp`](crate::transforms::jvp)) tangents are checked in the same way.
     ///
     /// Use it to find an error, not for training: each value is read once more, and the backward pass
-    /// may compute operands again for the message. For programs with intended infinities, see
+    /// may compute operands again for the message. If infinities are intended, see
     /// [`Anomalies`].
     ///
     /// ```
@@ -279,6 +279,6 @@ impl Inspection {
 
 /// Summarises the value of a node, if it is a tensor of numbers.
 fn numbers_of<T: Float>(tape: &Tape<T>, id: u32) -> Option<ValueSummary> {
-    let is_whole = tape.arena.borrow().place_of_whole(id).is_some();
-    (!is_whole).then(|| ValueSummary::of(&tape.force(id)))
+    let is_integer = tape.arena.borrow().place_of_integers(id).is_some();
+    (!is_integer).then(|| ValueSummary::of(&tape.force(id)))
 }

@@ -17,7 +17,7 @@ pub(super) struct Notes {
     current_rule: Cell<u32>,
 }
 
-/// Where a node was recorded.
+/// The place where a node was recorded.
 #[derive(Clone, Copy)]
 pub(super) struct Note {
     pub location: Option<&'static Location<'static>>,

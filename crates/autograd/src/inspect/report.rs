@@ -32,7 +32,7 @@ pub enum Remark {
 pub struct GradientRow {
     /// The path of the parameter.
     pub name: String,
-    /// Its shape.
+    /// The shape of the parameter.
     pub shape: Shape,
     /// ‖w‖, the root of the sum of squares of the parameter.
     pub weight_norm: f64,

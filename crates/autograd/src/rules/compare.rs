@@ -17,26 +17,26 @@ mod sealed {
 pub trait IntegerOperand<'t, T: Float>: sealed::Sealed {
     /// Returns the operand as an index on this tape. `op` is the name of the operation in messages.
     #[doc(hidden)]
-    fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T>;
+    fn index_operand(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T>;
 }
 
 impl<T: Float> sealed::Sealed for Index<'_, T> {}
 impl<'t, T: Float> IntegerOperand<'t, T> for Index<'t, T> {
     #[track_caller]
-    fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+    fn index_operand(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T> {
         tape.same_tape(op, self.tape);
         self
     }
 }
 impl sealed::Sealed for &Tensor<i64> {}
 impl<'t, T: Float> IntegerOperand<'t, T> for &Tensor<i64> {
-    fn whole(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+    fn index_operand(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
         self.into_index(tape)
     }
 }
 impl sealed::Sealed for Tensor<i64> {}
 impl<'t, T: Float> IntegerOperand<'t, T> for Tensor<i64> {
-    fn whole(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+    fn index_operand(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
         self.into_index(tape)
     }
 }
@@ -44,7 +44,7 @@ macro_rules! numbers {
     ($($t:ident)*) => { $(
         impl sealed::Sealed for $t {}
         impl<'t, T: Float> IntegerOperand<'t, T> for $t {
-            fn whole(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+            fn index_operand(self, _: &str, tape: &'t Tape<T>) -> Index<'t, T> {
                 tape.index(Tensor::scalar_of(i64::from(self)))
             }
         }
@@ -54,9 +54,9 @@ numbers! { i64 i32 u32 u8 }
 impl sealed::Sealed for usize {}
 impl<'t, T: Float> IntegerOperand<'t, T> for usize {
     #[track_caller]
-    fn whole(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T> {
+    fn index_operand(self, op: &str, tape: &'t Tape<T>) -> Index<'t, T> {
         match i64::try_from(self) {
-            Ok(number) => number.whole(op, tape),
+            Ok(number) => number.index_operand(op, tape),
             Err(_) => tape.fail(format!(
                 "{op}: {self} is too large for an index: the maximum is {}",
                 i64::MAX
@@ -87,11 +87,11 @@ pub(crate) fn compare<T: Float>(
 
 impl<T: Float> Tape<T> {
     /// Returns the values of the operands of a node that are integers.
-    pub(crate) fn wholes_of(&self, id: u32) -> SmallVec<[Tensor<i64>; 2]> {
+    pub(crate) fn integers_of(&self, id: u32) -> SmallVec<[Tensor<i64>; 2]> {
         let arena = self.arena.borrow();
-        let places = arena.parents(id).iter().filter_map(|&p| arena.place_of_whole(p));
-        let whole = |place| arena.integers[place as usize].clone().expect("computed before");
-        places.map(whole).collect()
+        let places = arena.parents(id).iter().filter_map(|&p| arena.place_of_integers(p));
+        let integers = |place| arena.integers[place as usize].clone().expect("computed before");
+        places.map(integers).collect()
     }
 }
 
@@ -140,7 +140,7 @@ comparisons! {
 impl<'t, T: Float> Index<'t, T> {
     #[track_caller]
     fn compared(self, name: &str, op: Binary, other: impl IntegerOperand<'t, T>) -> Mask<'t, T> {
-        let (tape, other) = (self.tape, other.whole(name, self.tape));
+        let (tape, other) = (self.tape, other.index_operand(name, self.tape));
         let shape = tape.fits(shapes::broadcast(name, &self.shape(), &other.shape()));
         Mask { tape, id: tape.apply_nodes(Op::Compare(op), &[self.id, other.id], shape) }
     }

@@ -58,9 +58,9 @@ impl<T: Float> Tape<T> {
         let (all, applied_at) = (shapes.len() as u32, Location::caller());
         let place = {
             let arena = &mut *self.arena.borrow_mut();
-            let first_whole = arena.integers.len() as u32;
+            let first_integer = arena.integers.len() as u32;
             arena.integers.extend((numbers..all).map(|_| None));
-            arena.customs.push(CustomCall { op, numbers, first_whole, applied_at });
+            arena.customs.push(CustomCall { op, numbers, first_integer, applied_at });
             arena.customs.len() as u32 - 1
         };
         let first = self.apply_outputs(Op::Custom(place), x, &shapes, numbers);
@@ -103,8 +103,8 @@ impl<T: Float> Tape<T> {
             let shapes: Outputs<Shape> = integers.iter().map(Tensor::shape).collect();
             self.check_outputs(&custom, computed_by, "index_shapes", [&shapes, of_indices]);
             let arena = &mut *self.arena.borrow_mut();
-            for (i, whole) in integers.into_iter().enumerate() {
-                arena.integers[custom.first_whole as usize + i] = Some(whole);
+            for (i, tensor) in integers.into_iter().enumerate() {
+                arena.integers[custom.first_integer as usize + i] = Some(tensor);
                 arena.nodes[first_index + i].flags &= !RELEASED;
             }
         }

@@ -18,7 +18,7 @@ impl<T: Float> Tape<T> {
         Var { tape: self, id: self.apply_nodes(op, &parents, shape) }
     }
 
-    /// [`apply`](Tape::apply), for operands and results of any kind.
+    /// Does the same as [`apply`](Tape::apply) for operands and results of any kind.
     #[inline]
     #[track_caller]
     pub(crate) fn apply_nodes(&self, op: Op, parents: &[u32], shape: Shape) -> u32 {
@@ -109,7 +109,7 @@ impl<T: Float> Tape<T> {
         let sizes = &arena.shapes[shape as usize];
         let mut value = None;
         // An observer must see every computation, and only `compute_or_defer` reports to it.
-        if sizes.numel() <= TINY && self.run_kind != RunKind::Abstract && self.observer.is_none() {
+        if sizes.numel() <= TINY && self.run_kind != RunKind::ShapeOnly && self.observer.is_none() {
             let operands = parents.map(|p| arena.values[p as usize].as_ref());
             if operands.iter().all(Option::is_some) {
                 let operands = operands.map(|x| x.expect("all are there"));
@@ -147,8 +147,8 @@ impl<T: Float> Tape<T> {
                 let shape = arena.shapes.len() as u32 - 1;
                 let tiny = arena.shapes[shape as usize].numel() <= TINY;
                 // Integers are not differentiated, and computed only on demand.
-                let whole = i >= numbers as usize;
-                let own = if whole { 0 } else { active | if tiny { RETAINED } else { 0 } };
+                let is_integer = i >= numbers as usize;
+                let own = if is_integer { 0 } else { active | if tiny { RETAINED } else { 0 } };
                 arena.push(Op::Output(i as u32), &[first], shape, own, None);
             }
             if active != 0 {

@@ -199,7 +199,7 @@ fn unit_vectors<'t, T: Float>(like: Var<'t, T>) -> impl Iterator<Item = Var<'t, 
     let (tape, shape) = (like.tape, like.shape());
     (0..shape.numel()).map(move |i| {
         let at = |j| if i == j { T::of(1.0) } else { T::of(0.0) };
-        if tape.is_abstract() {
+        if tape.is_shape_only() {
             tape.input(shape)
         } else {
             tape.constant(Tensor::from_fn(&shape, at))

@@ -4,7 +4,7 @@
 use crate::common::{panic_of, panics};
 use std::sync::Arc;
 use wengert_autograd::{
-    Buffer, Call, Cause, Cotangents, CustomOp, Mode, Outputs, Param, ShapeError, Tape, Var,
+    Buffer, Call, Cause, Cotangents, CustomOp, Mode, OperationError, Outputs, Param, Tape, Var,
     value_and_grad,
 };
 use wengert_tensor::{Philox, Shape, Tensor};
@@ -308,7 +308,7 @@ fn check_does_not_catch_other_panics() {
     assert_eq!(shape.unwrap(), [5, 2]);
     let error =
         Tape::<f32>::check(|tape| (tape.input(&[2]) + tape.input(&[3])).shape()).unwrap_err();
-    let ShapeError { path, message, .. } = error;
+    let OperationError { path, message, .. } = error;
     assert_eq!((&path[..], &message[..4]), ("", "add:"));
 }
 
@@ -352,7 +352,7 @@ fn an_error_of_check_has_its_cause() {
         assert_eq!(cause(ask), Cause::Number);
     }
     let error = Tape::<f32>::check(|t| -> () { t.sample_error(7, "class 3 does not exist") });
-    let ShapeError { path, message, cause, .. } = error.unwrap_err();
+    let OperationError { path, message, cause, .. } = error.unwrap_err();
     assert_eq!((&*path, &*message, cause), ("", "class 3 does not exist", Cause::Sample(7)));
 }
 

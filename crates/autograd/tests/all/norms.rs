@@ -115,8 +115,8 @@ fn huge_gradients_can_be_clipped_to_a_tiny_norm() {
 #[test]
 fn independent_of_lists_the_parameters_without_a_gradient() {
     let model = model();
-    for abstractly in [false, true] {
-        let tape = if abstractly { Tape::shapes_only(None) } else { Tape::new() };
+    for shape_only in [false, true] {
+        let tape = if shape_only { Tape::shapes_only(None) } else { Tape::new() };
         let [a, b] = [&model.0, &model.1.0].map(|param| tape.param(param));
         let [first, second, third] = [&model.0, &model.1.0, &model.1.1].map(Param::id);
         assert_eq!(a.sum_all().independent_of(&model), [second, third]);

@@ -152,8 +152,8 @@ fn each_replay_updates_a_buffer_once() {
 
 #[test]
 fn replays_work_on_inference_tapes_and_not_in_shape_only_runs() {
-    let abstract_run = Tape::<f64>::check(|tape| tape.replay(&()).run());
-    assert!(abstract_run.unwrap_err().message.contains("no values"));
+    let shape_only_run = Tape::<f64>::check(|tape| tape.replay(&()).run());
+    assert!(shape_only_run.unwrap_err().message.contains("no values"));
     let tape = Tape::inference();
     let x = tape.constant(Tensor::<f64>::from([1.0, 2.0]));
     let y = x.square();

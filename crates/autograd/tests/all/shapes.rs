@@ -16,7 +16,7 @@ macro_rules! cases {
     };
 }
 fn v<'t>(tape: &'t Tape, shape: &[usize]) -> Var<'t> {
-    if tape.is_abstract() { tape.input(shape) } else { tape.watch(Tensor::ones(shape)) }
+    if tape.is_shape_only() { tape.input(shape) } else { tape.watch(Tensor::ones(shape)) }
 }
 
 fn int<const N: usize>(numbers: [i64; N]) -> Tensor<i64> {
@@ -85,7 +85,7 @@ const VIEWS: &[Case] = cases! {
     |t| v(t, &[2, 3]).reshape(&[-1, -1]) => "reshape: ", "only one size may be -1";
     |t| v(t, &[2, 3]).flatten(1, 0) => "flatten: ", "axis 0", "axis 1", "[2, 3]";
     |t| v(t, &[2, 3]).flatten(0, 2) => "flatten: ", "axis 2", "[2, 3]";
-    |t| v(t, &[2, 3]).permute(&[0]) => "permute: ", "1 axes given", "[2, 3]";
+    |t| v(t, &[2, 3]).permute(&[0]) => "permute: ", "got 1 axes", "[2, 3]";
     |t| v(t, &[2, 3]).permute(&[1, 1]) => "permute: ", "axis 1", "twice", "[2, 3]";
     |t| v(t, &[2, 3]).permute(&[0, 2]) => "permute: ", "axis 2", "-2..2";
     |t| v(t, &[2, 3]).transpose(0, 2) => "transpose: ", "axis 2", "[2, 3]", "-2..2";
@@ -98,12 +98,12 @@ const VIEWS: &[Case] = cases! {
     |t| v(t, &[2, 3]).narrow(2, 0, 1) => "narrow: ", "axis 2", "[2, 3]";
     |t| v(t, &[2, 3]).slice(1, None, None, 0) => "slice: ", "step", "0";
     |t| v(t, &[2, 3]).slice(-3, None, None, 1) => "slice: ", "axis -3", "[2, 3]";
-    |t| v(t, &[2, 3]).pad(&[(1, 1)], 0.0) => "pad: ", "1 pairs", "[2, 3]", "needs 2";
+    |t| v(t, &[2, 3]).pad(&[(1, 1)], 0.0) => "pad: ", "got 1 pairs", "[2, 3]", "needs 2";
     |t| Var::concat(&[v(t, &[2, 3]), v(t, &[3, 2])], 0) => "concat: ", "tensor 1", "[3, 2]", "[2, 3]", "axis 0";
     |t| Var::concat(&[v(t, &[2, 3])], 2) => "concat: ", "axis 2", "[2, 3]";
     |t| Var::stack(&[v(t, &[2, 3]), v(t, &[2, 4])], 0) => "stack: ", "tensor 1", "[2, 4]", "[2, 3]";
     |t| Var::stack(&[v(t, &[2, 3])], 4) => "stack: ", "position 4", "[2, 3]";
-    |t| v(t, &[2, 3]).split(1, &[1, 1]) => "split: ", "[1, 1] sum to 2", "axis 1", "[2, 3]", "3";
+    |t| v(t, &[2, 3]).split(1, &[1, 1]) => "split: ", "sizes [1, 1] must add up to 3", "axis 1", "[2, 3]", "they add up to 2";
     |t| v(t, &[2, 3]).split(2, &[1, 1]) => "split: ", "axis 2", "[2, 3]";
     |t| v(t, &[2, 3]).flip([0, -2]) => "flip: ", "axis -2", "twice", "[2, 3]";
     |t| v(t, &[2, 3]).flip(2) => "flip: ", "axis 2", "[2, 3]";

@@ -146,8 +146,8 @@ impl RandomAffine {
         RandomAffine { shear, ..self }
     }
 
-    /// Sets the value of pixels outside of the image, before normalisation (bytes are scaled to 0..=1);
-    /// default 0. The background of the zip-code digits is -1.
+    /// Sets the value of pixels outside of the image, before normalisation (bytes are scaled to 0..=1).
+    /// The default is 0. The background of the zip-code digits is -1.
     pub fn fill(self, fill: f32) -> Self {
         RandomAffine { fill, ..self }
     }

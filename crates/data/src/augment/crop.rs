@@ -24,7 +24,7 @@ impl RandomCrop {
         RandomCrop { padding, fill: 0.0 }
     }
 
-    /// Sets the value of the padding, before normalisation (bytes are scaled to 0..=1); default 0.
+    /// Sets the value of the padding, before normalisation (bytes are scaled to 0..=1). The default is 0.
     pub fn fill(self, fill: f32) -> Self {
         RandomCrop { fill, ..self }
     }

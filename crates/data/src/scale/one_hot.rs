@@ -67,8 +67,8 @@ impl OneHot {
         }
     }
 
-    /// Sets whether a category that the training examples do not have becomes zeros in all columns of the code;
-    /// default `false`: it is an error of the program.
+    /// Sets whether a category that the training examples do not have becomes zeros in all columns of the code.
+    /// The default is `false`: it is an error of the program.
     pub fn unknown_as_zeros(mut self, zeros: bool) -> Self {
         self.unknown_as_zeros = zeros;
         self

@@ -284,7 +284,7 @@ impl<T: Float> MultiHeadAttention<T> {
     fn attend_cached<'t>(&self, x: Var<'t, T>, cache: &mut KvCache<T>) -> Var<'t, T> {
         let (tape, past) = (x.tape(), cache.len());
         let [q, mut k, mut v] = self.projected(x, x, x, past);
-        if !tape.is_abstract() {
+        if !tape.is_shape_only() {
             let (mut keys, mut values) = (k.value(), v.value());
             if let Some((old_keys, old_values)) = cache.state.take() {
                 let [n, heads, _, size] = *keys.shape() else { unreachable!() };

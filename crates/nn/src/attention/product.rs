@@ -140,9 +140,9 @@ impl<T: Float> Default for Attention<'_, T> {
 ///
 /// The scores of all heads have … · L · S elements. If they are more than about a million, the
 /// function computes them in blocks of batch elements, heads and queries, and runs each block in a
-/// [checkpoint](wengert_autograd::Tape::checkpoint): only the scores of one block exist at a time,
-/// in the forward and in the backward pass. (Inside a checkpoint of the caller, the backward pass
-/// holds the blocks of that checkpoint at the same time.)
+/// [activation checkpoint](wengert_autograd::Tape::checkpoint): only the scores of one block exist at a time,
+/// in the forward and in the backward pass. (Inside an activation checkpoint of the caller, the backward pass
+/// holds the blocks of that activation checkpoint at the same time.)
 ///
 /// A query that may attend to no key gets the result 0 and the gradient 0.
 ///

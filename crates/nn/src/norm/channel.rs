@@ -117,6 +117,12 @@ macro_rules! channel_norm {
                 $Layer { eps, ..self }
             }
 
+            /// Removes the bias.
+            #[must_use]
+            pub fn without_bias(self) -> Self {
+                $Layer { bias: None, ..self }
+            }
+
             /// Returns the number of channels.
             pub fn channels(&self) -> usize {
                 self.channels

@@ -95,6 +95,22 @@ impl<T: Float> GroupNorm<T> {
     pub fn without_affine(self) -> Self {
         GroupNorm { weight: None, bias: None, ..self }
     }
+
+    /// Removes the bias.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        GroupNorm { bias: None, ..self }
+    }
+
+    /// Returns the number of channels.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Returns the number of groups.
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
 }
 
 impl<T: Float> Layer<T> for GroupNorm<T> {

@@ -79,6 +79,11 @@ impl<T: Float> LayerNorm<T> {
         LayerNorm { weight, bias, ..Self::of(&shape) }
     }
 
+    /// Returns the sizes of the axes that the layer normalises over.
+    pub fn normalized_shape(&self) -> &[usize] {
+        &self.normalized_shape
+    }
+
     /// Sets ε, which is added to the variance. The default is 1e-5.
     #[must_use]
     pub fn eps(self, eps: f64) -> Self {

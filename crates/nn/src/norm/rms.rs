@@ -72,7 +72,13 @@ impl<T: Float> RmsNorm<T> {
         RmsNorm { weight: Some(weight.into()), ..Self::of(&shape) }
     }
 
-    /// Sets ε, which is added to the mean square.
+    /// Returns the sizes of the axes that the layer normalises over.
+    pub fn normalized_shape(&self) -> &[usize] {
+        &self.normalized_shape
+    }
+
+    /// Sets ε, which is added to the mean square. The default is the distance from 1 to the next
+    /// number of the element type.
     #[must_use]
     pub fn eps(self, eps: f64) -> Self {
         RmsNorm { eps, ..self }

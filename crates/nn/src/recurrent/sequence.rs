@@ -4,7 +4,7 @@ use super::Cell;
 use wengert_autograd::{Mask, Var};
 use wengert_tensor::Float;
 
-/// How a layer runs its cells.
+/// The options with which a layer runs its cells.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SequenceOptions {
     pub bidirectional: bool,
@@ -18,7 +18,7 @@ impl SequenceOptions {
     }
 }
 
-/// Which steps of the sequences are valid.
+/// The valid steps of the sequences.
 #[derive(Clone, Copy)]
 pub(super) enum Valid<'a, 't, T: Float> {
     All,

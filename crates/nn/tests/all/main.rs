@@ -16,6 +16,7 @@ mod modes;
 #[path = "../../../tensor/tests/all/modules.rs"]
 mod modules;
 mod names;
+mod norms;
 mod operands;
 mod overview;
 mod pooling;

@@ -39,7 +39,7 @@ impl CosineAnnealingLr {
         CosineAnnealingLr { lr, t_max, eta_min: 0.0 }
     }
 
-    /// Sets the minimum learning rate; default 0.
+    /// Sets the minimum learning rate. The default is 0.
     ///
     /// # Panics
     /// If `eta_min` is negative or not finite.

@@ -36,7 +36,7 @@ impl LinearLr {
         LinearLr { lr, total_iters, start_factor: 1.0 / 3.0, end_factor: 1.0 }
     }
 
-    /// Sets the factor of the learning rate at step 0; default 1/3.
+    /// Sets the factor of the learning rate at step 0. The default is 1/3.
     ///
     /// # Panics
     /// If `start_factor` is negative or not finite.
@@ -46,7 +46,7 @@ impl LinearLr {
         LinearLr { start_factor, ..self }
     }
 
-    /// Sets the factor of the learning rate from step `total_iters` on; default 1.
+    /// Sets the factor of the learning rate from step `total_iters` on. The default is 1.
     ///
     /// # Panics
     /// If `end_factor` is negative or not finite.
@@ -95,7 +95,7 @@ impl ConstantLr {
         ConstantLr { lr, total_iters, factor: 1.0 / 3.0 }
     }
 
-    /// Sets the factor of the first `total_iters` steps; default 1/3.
+    /// Sets the factor of the first `total_iters` steps. The default is 1/3.
     ///
     /// # Panics
     /// If `factor` is negative or not finite.

@@ -68,7 +68,7 @@ impl OneCycleLr {
         }
     }
 
-    /// Sets the fraction of the cycle in which the learning rate rises; default 0.3. Despite its name, it is
+    /// Sets the fraction of the cycle in which the learning rate rises. The default is 0.3. Despite its name, it is
     /// not in percent but from 0 to 1.
     ///
     /// # Panics
@@ -84,7 +84,7 @@ impl OneCycleLr {
         OneCycleLr { linear: true, ..self }
     }
 
-    /// Sets the momentum at the maximum learning rate; default 0.85.
+    /// Sets the momentum at the maximum learning rate. The default is 0.85.
     ///
     /// # Panics
     /// If `base_momentum` is not in [0, 1).
@@ -94,7 +94,7 @@ impl OneCycleLr {
         OneCycleLr { base_momentum, ..self }
     }
 
-    /// Sets the momentum at the first and the last step; default 0.95.
+    /// Sets the momentum at the first and the last step. The default is 0.95.
     ///
     /// # Panics
     /// If `max_momentum` is not in [0, 1).
@@ -104,13 +104,13 @@ impl OneCycleLr {
         OneCycleLr { max_momentum, ..self }
     }
 
-    /// Sets whether the schedule changes the momentum; default `true`. With `false`, the optimizer keeps its
+    /// Sets whether the schedule changes the momentum. The default is `true`. With `false`, the optimizer keeps its
     /// momentum.
     pub fn cycle_momentum(self, cycle_momentum: bool) -> Self {
         OneCycleLr { cycle_momentum, ..self }
     }
 
-    /// Sets the initial learning rate to `max_lr / div_factor`; default 25.
+    /// Sets the initial learning rate to `max_lr / div_factor`. The default is 25.
     ///
     /// # Panics
     /// If `div_factor` is not above 0.
@@ -120,7 +120,7 @@ impl OneCycleLr {
         OneCycleLr { div_factor, ..self }
     }
 
-    /// Sets the final learning rate to the initial learning rate divided by `final_div_factor`; default 1e4.
+    /// Sets the final learning rate to the initial learning rate divided by `final_div_factor`. The default is 1e4.
     ///
     /// # Panics
     /// If `final_div_factor` is not above 0.
@@ -131,7 +131,7 @@ impl OneCycleLr {
     }
 
     /// Sets whether the learning rate falls to its initial value as fast as it rose, and then to its final
-    /// value in a third phase; default `false`.
+    /// value in a third phase. The default is `false`.
     ///
     /// # Panics
     /// With `true`, [`learning_rate`](Schedule::learning_rate) and [`momentum`](Schedule::momentum) panic if

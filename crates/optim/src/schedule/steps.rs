@@ -32,7 +32,7 @@ impl StepLr {
         StepLr { lr, step_size, gamma: 0.1 }
     }
 
-    /// Sets the factor; default 0.1.
+    /// Sets the factor. The default is 0.1.
     ///
     /// # Panics
     /// If `gamma` is negative or not finite.
@@ -81,7 +81,7 @@ impl MultiStepLr {
         MultiStepLr { lr, milestones, gamma: 0.1 }
     }
 
-    /// Sets the factor; default 0.1.
+    /// Sets the factor. The default is 0.1.
     ///
     /// # Panics
     /// If `gamma` is negative or not finite.

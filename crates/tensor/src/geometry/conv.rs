@@ -24,7 +24,7 @@ pub struct Conv {
 }
 
 impl Default for Conv {
-    /// Stride 1, no padding, dilation 1, one group.
+    /// Returns stride 1, no padding, dilation 1 and one group.
     fn default() -> Self {
         Conv { stride: [1; 2], padding: [(0, 0); 2], dilation: [1; 2], groups: 1 }
     }

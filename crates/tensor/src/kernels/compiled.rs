@@ -1,7 +1,7 @@
 //! Compiles the kernels in this crate, once for each number type.
 //!
-//! A generic function is compiled again in every crate that uses it with a concrete type. For
-//! kernels of several instruction sets that would cost minutes, in every program and every test. A
+//! A generic function is compiled again in every crate that uses it with a concrete type. Kernels
+//! exist once per instruction set; compiling them in every program would take minutes. A
 //! method of a trait that is implemented for `f32` is an ordinary function of this crate, and the
 //! generic methods of the tensor call it. Kernels that other kernels call have their own traits
 //! next to their loops ([`Pointwise`], [`Gemm`]), so that no kernel imports this list.
@@ -39,6 +39,8 @@ pub trait FloatKernels: Pointwise + Gemm {
         targets: &[Shared<Self>],
         n: usize,
     );
+    /// Evaluates a program, and sums its results.
+    ///
     /// # Safety
     /// As [`Program::sum_here`].
     #[doc(hidden)]
@@ -48,22 +50,32 @@ pub trait FloatKernels: Pointwise + Gemm {
         split: Split,
         sums: &mut [Self],
     );
+    /// Computes the maximum of each window, and its position.
     #[doc(hidden)]
     fn max_pool(x: &[Self], sizes: PoolSizes, values: &mut [Self], positions: &mut [i64]);
+    /// Multiplies slices along an axis by a sparse matrix.
     #[doc(hidden)]
     fn map_axis(x: &[Self], n: usize, inner: usize, rows: &SparseRows, out: &mut [Self]);
+    /// Computes a matrix product.
+    ///
     /// # Safety
     /// As [`gemm::gemm`].
     #[doc(hidden)]
     unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
+    /// Computes a convolution.
+    ///
     /// # Safety
     /// The slices have the sizes of `g`, which was made from checked shapes.
     #[doc(hidden)]
     unsafe fn conv2d(g: &ConvSizes, x: &[Self], w: &[Self], bias: Option<&[Self]>, y: &mut [Self]);
+    /// Computes the gradient of a convolution with respect to its input.
+    ///
     /// # Safety
     /// As [`conv2d`](FloatKernels::conv2d).
     #[doc(hidden)]
     unsafe fn conv2d_input(g: &ConvSizes, gy: &[Self], w: &[Self], gx: &mut [Self]);
+    /// Computes the gradient of a convolution with respect to its weight.
+    ///
     /// # Safety
     /// As [`conv2d`](FloatKernels::conv2d).
     #[doc(hidden)]

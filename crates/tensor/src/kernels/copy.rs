@@ -8,6 +8,8 @@ const TILE: usize = 16;
 
 /// Copies of one element type, compiled once in this crate.
 pub trait CopyKernel: Copy {
+    /// Writes the elements of a layout to `out` in row-major order.
+    ///
     /// # Safety
     /// As [`copy`].
     #[doc(hidden)]

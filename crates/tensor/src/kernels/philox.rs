@@ -4,7 +4,7 @@ use crate::machine::simd;
 use rand::rand_core::Infallible;
 use rand::{Rng, SeedableRng, TryRng};
 
-/// The bijection Philox4x32 with ten rounds: four random words for each (counter, key). J. K.
+/// Computes the bijection Philox4x32 with ten rounds: four random words for each (counter, key). J. K.
 /// Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC
 /// 2011.
 ///

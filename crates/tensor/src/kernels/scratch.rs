@@ -19,7 +19,7 @@ impl<T: Numeric> Scratch<T> {
 
     #[inline]
     pub fn numbers(&mut self) -> &mut [T] {
-        // SAFETY: nobody else has the block, it has room for that many numbers, every byte in it was
+        // SAFETY: no other code has the block, it has room for that many numbers, every byte in it was
         // written before, and every pattern of bits is a number.
         unsafe { std::slice::from_raw_parts_mut(self.block.data().cast(), self.block.numel()) }
     }

@@ -29,7 +29,7 @@ pub enum ThreadsError {
     System {
         /// The number that was requested.
         wanted: usize,
-        /// What the system reports.
+        /// The error of the system.
         #[source]
         cause: ThreadPoolBuildError,
     },
@@ -47,7 +47,8 @@ crate::debug_is_display!(ThreadsError);
 ///
 /// The threads are rayon's global pool, which all users of rayon in the process share:
 /// - Without a call, the number is that of the environment variable `RAYON_NUM_THREADS`; if it is not set,
-///   the number of processors that the process may use. A call overrides both.
+///   the number of processors that the process may use. A call overrides the
+///   variable and the number of processors.
 /// - Inside `pool.install(|| …)` of a `rayon::ThreadPool`, operations use the threads of that pool. This is
 ///   the way to compute one part of a program with another number of threads.
 ///
@@ -80,7 +81,8 @@ pub fn set_num_threads(threads: usize) -> Result<(), ThreadsError> {
     }
 }
 
-/// Returns a pool of this many threads. Where the system has no threads, a pool of one is the caller.
+/// Returns a pool of this many threads. Where the system has no threads, the pool has one thread, the
+/// calling thread.
 fn pool(threads: usize) -> ThreadPoolBuilder {
     let builder = ThreadPoolBuilder::new().num_threads(threads);
     let one = cfg!(all(target_family = "wasm", not(target_feature = "atomics"))) && threads == 1;

@@ -153,6 +153,8 @@ pub(crate) mod x86 {
         level
     }
 
+    /// Runs a kernel that is compiled for AVX-512.
+    ///
     /// # Safety
     /// The processor has the instructions that are named in the attribute.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
@@ -160,6 +162,8 @@ pub(crate) mod x86 {
         kernel.run::<Avx512>()
     }
 
+    /// Runs a kernel that is compiled for AVX2 and FMA.
+    ///
     /// # Safety
     /// The processor has the instructions that are named in the attribute.
     #[target_feature(enable = "avx2,fma")]

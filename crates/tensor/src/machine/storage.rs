@@ -18,7 +18,7 @@ pub use free_lists::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
 };
 pub(crate) use header::Block;
-use header::{Header, LINE, View};
+use header::{Header, LINE, ViewOf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
@@ -44,7 +44,7 @@ unsafe fn write_header(
     block: *mut Header,
     class: usize,
     data: *mut u8,
-    view: Option<Box<View>>,
+    view: Option<Box<ViewOf>>,
     shape: &Shape,
 ) {
     // SAFETY: the block has room for a header and belongs to the caller.
@@ -104,7 +104,7 @@ impl Block {
         // SAFETY: `obtain` gives room for a header; the offset is in bounds by the contract.
         unsafe {
             let data = self.header().data.offset(offset);
-            let view = Some(Box::new(View { strides, owner }));
+            let view = Some(Box::new(ViewOf { strides, owner }));
             write_header(block, class, data, view, &shape);
             Block(NonNull::new_unchecked(block))
         }
@@ -112,7 +112,7 @@ impl Block {
 
     #[inline]
     fn header(&self) -> &Header {
-        // SAFETY: the handle keeps the block alive, and nobody changes a header that is shared.
+        // SAFETY: the handle keeps the block alive, and no code changes a header that is shared.
         unsafe { self.0.as_ref() }
     }
 

@@ -23,7 +23,7 @@ pub fn index_add(
     let count = vector("index_add", index)?;
     ensure(count == shape[at], || {
         format!(
-            "index_add: {count} indices for axis {named} of size {} (shape {shape:?})",
+            "index_add: expected {} indices, the size of axis {named} of shape {shape:?}, got {count}",
             shape[at]
         )
     })?;

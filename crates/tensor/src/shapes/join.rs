@@ -45,7 +45,8 @@ pub fn split(shape: &[usize], named: isize, sizes: &[usize]) -> ShapeResult<usiz
     let sum: u128 = sizes.iter().map(|&size| size as u128).sum();
     ensure(sum == shape[at] as u128, || {
         format!(
-            "split: sizes {sizes:?} sum to {sum}, axis {named} of shape {shape:?} has {}",
+            "split: sizes {sizes:?} must add up to {}, the size of axis {named} of shape {shape:?}; they add \
+             up to {sum}",
             shape[at]
         )
     })?;
@@ -66,7 +67,7 @@ pub fn chunk(shape: &[usize], named: isize, count: usize) -> ShapeResult<(usize,
 pub fn pad(shape: &[usize], padding: &[(usize, usize)]) -> ShapeResult {
     ensure(padding.len() == shape.len(), || {
         format!(
-            "pad: {} pairs given, a tensor of shape {shape:?} needs {}, one (before, after) per axis",
+            "pad: got {} pairs, but a tensor of shape {shape:?} needs {}, one pair (before, after) per axis",
             padding.len(),
             shape.len()
         )

@@ -45,7 +45,7 @@ pub fn reduce(op: &str, shape: &[usize], named: &[isize]) -> ShapeResult<Reduced
     Ok(Reduced { chosen, kept, dropped })
 }
 
-/// [`reduce`] for an operation whose result is one of the elements, such as the maximum. A result over
+/// Does the same as [`reduce`] for an operation whose result is one of the elements, such as the maximum. A result over
 /// no elements is an error. If the result has no elements either, nothing is missing.
 pub fn extreme(op: &str, shape: &[usize], named: &[isize]) -> ShapeResult<Reduced> {
     let reduced = reduce(op, shape, named)?;
@@ -64,7 +64,7 @@ pub fn reduce_to(op: &str, from: &[usize], to: &[usize]) -> ShapeResult {
     shape_of(op, to)
 }
 
-/// [`reduce_to`] for an operation whose result is one of the elements.
+/// Does the same as [`reduce_to`] for an operation whose result is one of the elements.
 pub fn extreme_to(op: &str, from: &[usize], to: &[usize]) -> ShapeResult {
     let to = reduce_to(op, from, to)?;
     some(op, from, &to)?;

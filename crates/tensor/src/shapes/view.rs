@@ -61,7 +61,7 @@ pub fn permutation(shape: &[usize], named: &[isize]) -> ShapeResult<[usize; MAX_
     shape_of("permute", shape)?;
     ensure(named.len() == shape.len(), || {
         format!(
-            "permute: {} axes given, a tensor of shape {shape:?} has {}",
+            "permute: got {} axes, but a tensor of shape {shape:?} has {}",
             named.len(),
             shape.len()
         )
@@ -190,7 +190,7 @@ pub fn unslice(
     steps_to("unslice", shape, named, start, step, size)
 }
 
-/// [`unslice`] for the operation `op`.
+/// Does the same as [`unslice`] for the operation `op`.
 pub(crate) fn steps_to(
     op: &str,
     shape: &[usize],

@@ -92,7 +92,7 @@ impl<T: Element> Tensor<T> {
         Self::empty_as(&shape)
     }
 
-    /// [`Tensor::empty`] for a shape given by reference, which saves a copy of the shape.
+    /// Does the same as [`Tensor::empty`] for a shape given by reference, which saves a copy of the shape.
     #[inline(always)]
     #[track_caller]
     pub(crate) fn empty_as(shape: &Shape) -> Self {
@@ -165,7 +165,7 @@ impl<T: Element> Tensor<T> {
     #[inline]
     pub fn as_slice(&self) -> Option<&[T]> {
         // SAFETY: a block without strides holds `numel` elements of type `T` one after the other
-        // (a view is checked when it is made), and all of them are initialised. Nobody writes to
+        // (a view is checked when it is made), and all of them are initialised. No code writes to
         // them while `&self` lives, because writing needs exclusive access to the only handle.
         self.is_contiguous()
             .then(|| unsafe { std::slice::from_raw_parts(self.ptr(), self.numel()) })

@@ -3,7 +3,7 @@
 use super::arithmetic::Arithmetic;
 use super::figure::Figure;
 use super::per_type::PerType;
-use super::reduce::{FloatReduce, Reduce, Sums};
+use super::reduce::{FloatReduceKernels, ReduceKernels, Sums};
 use crate::kernels::{CopyKernel, FloatKernels, ScanKernel};
 use crate::number::{Dtype, Numeric, Scalar};
 use std::cmp::Ordering;
@@ -87,7 +87,7 @@ pub trait Number:
     Element
     + Numeric
     + Arithmetic
-    + Reduce
+    + ReduceKernels
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
@@ -102,7 +102,7 @@ pub trait Number:
     note = "convert other numbers to floats with `x.cast::<f32>()`"
 )]
 pub trait Float:
-    Number + Element<Sum = Self> + FloatKernels + FloatReduce + ScanKernel + Neg<Output = Self>
+    Number + Element<Sum = Self> + FloatKernels + FloatReduceKernels + ScanKernel + Neg<Output = Self>
 {
     /// The distance from 1 to the next larger number of this type.
     const EPSILON: f64;

@@ -304,7 +304,7 @@ impl<T: Number> Tensor<T> {
         out
     }
 
-    /// [`Tensor::scatter_add`] in place. The cost depends on the size of `index`, not on that of
+    /// Computes [`Tensor::scatter_add`] in place. The cost depends on the size of `index`, not on that of
     /// `self`.
     ///
     /// # Panics

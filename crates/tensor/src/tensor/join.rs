@@ -297,9 +297,12 @@ mod tests {
                 drop(Tensor::stack(&[&x], -4));
             },
         );
-        panics_here("split: sizes [1, 1] sum to 2, axis -1 of shape [2, 3] has 3", || {
-            drop(x.split(-1, &[1, 1]));
-        });
+        panics_here(
+            "split: sizes [1, 1] must add up to 3, the size of axis -1 of shape [2, 3]; they add up to 2",
+            || {
+                drop(x.split(-1, &[1, 1]));
+            },
+        );
         panics_here("split: axis 5 is out of range for shape [2, 3]: allowed are -2..2", || {
             drop(x.split(5, &[2]));
         });
@@ -311,7 +314,7 @@ mod tests {
             drop(x.chunk(5, 1));
         });
         panics_here(
-            "pad: 1 pairs given, a tensor of shape [2, 3] needs 2, one (before, after) per axis",
+            "pad: got 1 pairs, but a tensor of shape [2, 3] needs 2, one pair (before, after) per axis",
             || drop(x.pad(&[(1, 1)], 0.0)),
         );
     }

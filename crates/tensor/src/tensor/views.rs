@@ -59,7 +59,7 @@ impl<T: Element> Tensor<T> {
         self.with_shape(shapes::reshape(&self.shape(), &shape.sizes()).or_panic())
     }
 
-    /// [`Tensor::reshape`] to a shape that was checked before.
+    /// Does the same as [`Tensor::reshape`] for a shape that was checked before.
     pub(crate) fn with_shape(&self, shape: Shape) -> Self {
         debug_assert_eq!(shape.numel(), self.numel());
         let strides = if self.is_contiguous() {
@@ -202,7 +202,7 @@ impl<T: Element> Tensor<T> {
         self.stepped(at, start, step, shape)
     }
 
-    /// [`Tensor::slice_steps`] with checked indices and the shape of the result.
+    /// Does the same as [`Tensor::slice_steps`] with checked indices and the shape of the result.
     fn stepped(&self, axis: usize, start: usize, step: isize, shape: Shape) -> Self {
         let mut strides = self.strides();
         // An empty result reads no element, so `start` may lie behind the end of the axis.

@@ -33,11 +33,11 @@ impl<T: Float> Callback<T> for Scheduled<'_> {
     }
 }
 
-/// Asks for a validation after every epoch.
+/// Requests a validation after every epoch.
 pub(crate) struct Validate;
 
 impl<T: Float> Callback<T> for Validate {
-    fn end_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
+    fn before_validation(&mut self, run: &mut Context<'_, T>) -> Outcome {
         run.validate();
         Ok(())
     }
@@ -66,7 +66,7 @@ impl<T: Float> Callback<T> for KeepBest {
                  Step::log_accuracy in the loss";
             return Err(TrainError::callback("keep_best", message));
         }
-        let best = history.best.and_then(value);
+        let best = history.best_epoch.and_then(value);
         // A finite score beats having no best epoch. Among equal scores the earliest epoch is kept.
         if value(last).is_some_and(|value| best.is_none_or(|best| value > best)) {
             run.keep_as_best();

@@ -44,7 +44,7 @@ impl EarlyStopping {
         }
     }
 
-    /// Sets the difference to the best number that an improvement must exceed. Default: 0, so that every
+    /// Sets the difference to the best number that an improvement must exceed. The default is 0, so that every
     /// improvement counts.
     ///
     /// # Panics
@@ -58,7 +58,7 @@ impl EarlyStopping {
         EarlyStopping { min_delta, ..self }
     }
 
-    /// Treats larger numbers as better. Default: smaller numbers are better.
+    /// Treats larger numbers as better. The default is that smaller numbers are better.
     pub fn maximize(self) -> Self {
         EarlyStopping { maximize: true, ..self }
     }

@@ -152,8 +152,14 @@ fn curves_of_runs_with_missing_scores_are_drawn() {
     for (name, losses, epochs) in runs {
         let steps_per_epoch = losses.len() / epochs.len().max(1);
         let learning_rates = losses.iter().map(|_| 0.1).collect();
-        let history =
-            History { losses, learning_rates, steps_per_epoch, epochs, best: None, stopped: None };
+        let history = History {
+            losses,
+            learning_rates,
+            steps_per_epoch,
+            epochs,
+            best_epoch: None,
+            stopped: None,
+        };
         plot::charts(&history.charts(), folder.file(name)).unwrap();
         folder.svg(name);
     }
@@ -170,7 +176,7 @@ fn curves_of_any_numbers_are_drawn() {
             learning_rates: vec![0.1; losses.len()],
             steps_per_epoch: losses.len() / epochs.len().max(1),
             epochs,
-            best,
+            best_epoch: best,
             stopped: None,
         };
         plot::charts(&history.charts(), &path).unwrap();

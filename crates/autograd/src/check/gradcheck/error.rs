@@ -64,9 +64,9 @@ pub enum GradcheckPlace {
     /// The point is so large that a step is lost in rounding: no differences can be taken. The rules may
     /// be right.
     Step {
-        /// Which input.
+        /// The number of the input.
         input: usize,
-        /// Its element, counted row by row.
+        /// The element of the input, counted row by row.
         element: usize,
     },
     /// The function is NaN or infinite at the point. The rules may be right.

@@ -44,7 +44,9 @@ pub fn check_adjoint(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), Op
         if !close(&[left], &[right], 1e-10) {
             return Err(error_in(
                 Test::Adjoint,
-                format!("⟨Jᵀ·u, t⟩ = {left:e} and ⟨u, J·t⟩ = {right:e}, policy {policy:?}"),
+                format!(
+                    "⟨Jᵀ·u, t⟩ and ⟨u, J·t⟩ must be equal, got {left:e} and {right:e}, policy {policy:?}"
+                ),
             ));
         }
     }

@@ -18,7 +18,7 @@ pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpErr
         let x = watched(&tape, inputs);
         let y = at_least_one(f(&x), Test::Cuts)?;
         if let Some(i) = y.iter().position(|y| x.iter().any(|x| x.is(*y))) {
-            return fail(format!("result {i} is an input: a variable of its own is wanted"));
+            return fail(format!("result {i} is the same node as an input: return a new variable"));
         }
         let seeds: Vec<_> = y.iter().map(|y| tape.constant(weights(&y.shape()))).collect();
         let whole = numbers_of(&Var::grad_of(&y, &seeds, &x), inputs);
@@ -32,8 +32,8 @@ pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpErr
         for (i, (sum, whole)) in sum.iter().zip(&whole).enumerate() {
             if !close(sum, whole, 1e-12) {
                 return fail(format!(
-                    "by input {i}, the gradients of each result alone add up to {sum:?}, that of all \
-                     is {whole:?}, policy {policy:?}"
+                    "the gradients of the results with respect to input {i} add up to {sum:?}, but the \
+                     gradient of all results together is {whole:?}, policy {policy:?}"
                 ));
             }
         }
@@ -41,7 +41,7 @@ pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpErr
             let wanted = seeds[i].value();
             if y[i].is_active() && found.map(|g| g.value()) != Some(wanted) {
                 return fail(format!(
-                    "the gradient by result {i} is not its cotangent, policy {policy:?}"
+                    "the gradient with respect to result {i} is not the cotangent of the result, policy {policy:?}"
                 ));
             }
         }
@@ -56,7 +56,8 @@ pub fn check_cuts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpErr
             let alone = numbers_of(&Var::grad_of(&y, &seeds, &x[i..=i]), &inputs[i..=i]);
             if !close(&alone[0], &whole[i], 1e-12) {
                 return fail(format!(
-                    "by input {i} with the others constant {:?}, with all watched {:?}, policy {policy:?}",
+                    "the gradient with respect to input {i} is {:?} if the other inputs are constants, and {:?} if \
+                     all inputs are watched, policy {policy:?}",
                     alone[0], whole[i]
                 ));
             }

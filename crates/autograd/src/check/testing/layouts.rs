@@ -73,7 +73,10 @@ pub fn check_layouts(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), Op
                 let names: Vec<_> = chosen.iter().map(|(name, _)| *name).collect();
                 return Err(error_in(
                     Test::Layouts,
-                    format!("other numbers with inputs that are {names:?}, policy {policy:?}"),
+                    format!(
+                        "expected the results of contiguous inputs, got other numbers for inputs that are \
+                         {names:?}, policy {policy:?}"
+                    ),
                 ));
             }
         }

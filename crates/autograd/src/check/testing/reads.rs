@@ -81,7 +81,7 @@ impl Tape<f64> {
                 continue;
             }
             let shape = *arena.shape(id);
-            match arena.place_of_whole(id) {
+            match arena.place_of_integers(id) {
                 Some(place) => {
                     arena.integers[place as usize] = Some(Tensor::full_of(&shape, i64::MAX));
                 }

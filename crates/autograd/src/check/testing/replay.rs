@@ -19,7 +19,8 @@ pub fn check_replay(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpE
         let tape = make();
         let recording = RecordedProgram::of(&f, &tape, inputs);
         if recording.numbers() != fresh(inputs) {
-            let message = "two runs on the same numbers differ: the operation is no pure function";
+            let message =
+                "two runs on the same inputs differ: the operation is not a pure function";
             return Err(error_in(Test::Replay, message.into()));
         }
         for inputs in [&other[..], &other, inputs] {
@@ -28,7 +29,8 @@ pub fn check_replay(inputs: &[Tensor<f64>], f: impl Operation) -> Result<(), OpE
                 return Err(error_in(
                     Test::Replay,
                     format!(
-                        "a replay on other numbers is not a new run on them, policy {policy:?}"
+                        "the replay with other inputs differs from a new run: the operation read values \
+                         while it was recorded, policy {policy:?}"
                     ),
                 ));
             }

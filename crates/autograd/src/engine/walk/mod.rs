@@ -8,7 +8,7 @@
 //! - `parts.rs`: contributions to a part of a cotangent, from slices and other views.
 //! - `targets.rs`: requested gradients and hooks.
 //! - `scratch.rs`: the nodes that a walk for numbers records and drops, and the values that it releases.
-//! - `regions.rs`: checkpoints that the walk enters and leaves.
+//! - `regions.rs`: activation checkpoints that the walk enters and leaves.
 
 mod parts;
 mod regions;
@@ -65,7 +65,7 @@ pub(crate) struct Walk<'t, T: Float> {
     reads: (u32, Vec<u32>),
     /// Whether the tape was recording before the walk.
     recorded: bool,
-    /// Whether there are checkpoints. `region` is the checkpoint that the walk is in, with the number of
+    /// Whether there are activation checkpoints. `region` is the one that the walk is in, with the number of
     /// nodes when the walk entered it.
     checkpoints: bool,
     region: Option<(RegionSpan, u32)>,

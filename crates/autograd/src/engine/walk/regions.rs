@@ -1,5 +1,5 @@
-//! Checkpoints that a walk enters and leaves. The values of a checkpoint are computed when the walk enters it, and
-//! dropped when it leaves. (`engine/checkpoint.rs` does both; the invariant *Regions* is listed in
+//! Activation checkpoints that a walk enters and leaves. The values of a region are computed when the walk enters it,
+//! and dropped when it leaves. (`engine/checkpoint.rs` does both; the invariant *Regions* is listed in
 //! `engine/mod.rs`.)
 
 use super::{Aim, Walk};
@@ -7,8 +7,7 @@ use crate::graph::RegionSpan;
 use wengert_tensor::Float;
 
 impl<T: Float> Walk<'_, T> {
-    /// Leaves the checkpoint that the walk is in, if this node is before it, and enters the checkpoint
-    /// of the node.
+    /// Leaves the region that the walk is in, if this node is before it, and enters the region of the node.
     #[cold]
     pub(super) fn change_region(&mut self, id: u32) {
         if let Some((span, _)) = self.region {

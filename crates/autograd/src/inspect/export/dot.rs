@@ -82,31 +82,31 @@ impl<'g> Dot<'g> {
         Dot { graph, rules: true, views: false, attributes: true, legend: true, depth: usize::MAX }
     }
 
-    /// Sets whether to draw the nodes that [`grad`](crate::Var::grad) recorded. Default: true. If false,
+    /// Sets whether to draw the nodes that [`grad`](crate::Var::grad) recorded. The default is true. If false,
     /// a gradient that the forward pass uses is a node without operands.
     pub fn rules(self, rules: bool) -> Self {
         Dot { rules, ..self }
     }
 
-    /// Sets whether `reshape`, `permute` and `broadcast_to` are drawn as nodes. Default: false, they are
+    /// Sets whether `reshape`, `permute` and `broadcast_to` are drawn as nodes. The default is false: they are
     /// written on the edges.
     pub fn views(self, views: bool) -> Self {
         Dot { views, ..self }
     }
 
-    /// Sets whether nodes show their attributes, such as `stride 2`. Default: true. Common values (a
+    /// Sets whether nodes show their attributes, such as `stride 2`. The default is true. Common values (a
     /// stride of 1, one group) and random streams are never shown.
     pub fn attributes(self, attributes: bool) -> Self {
         Dot { attributes, ..self }
     }
 
-    /// Sets whether a table explains the colours and lines that occur. Default: true.
+    /// Sets whether a table explains the colours and lines that occur. The default is true.
     pub fn legend(self, legend: bool) -> Self {
         Dot { legend, ..self }
     }
 
-    /// Draws each scope that is nested in this many scopes as one node. Default: scopes of any depth are
-    /// boxes. With 0 each outermost scope is a node.
+    /// Draws each scope that is nested in this many scopes as one node. With 0, each outermost scope is a node.
+    /// The default is no limit: scopes of any depth are boxes.
     pub fn depth(self, depth: usize) -> Self {
         Dot { depth, ..self }
     }

@@ -24,7 +24,7 @@ impl Recorder {
         let outputs = if ran.values.is_empty() {
             0
         } else {
-            ran.values.len() + usize::from(ran.whole.is_some())
+            ran.values.len() + usize::from(ran.integers.is_some())
         };
         let nodes = arena.computed_with(ran.id, ran.first, outputs as u32);
         let firsts = nodes.iter().filter(|&&id| arena.first_output(id) == id || id == ran.first);
@@ -33,11 +33,11 @@ impl Recorder {
         let all =
             |x: &[Tensor<T>]| -> u64 { x.iter().map(|x| bytes(x.numel(), size_of::<T>())).sum() };
         let indices =
-            arena.parents(ran.first).iter().filter(|&&p| arena.place_of_whole(p).is_some());
+            arena.parents(ran.first).iter().filter(|&&p| arena.place_of_integers(p).is_some());
         let indices: usize = indices.map(|&p| arena.shape(p).numel()).sum();
         let mut read = all(ran.inputs) + bytes(indices, size_of::<i64>());
-        let mut written =
-            all(ran.values) + ran.whole.map_or(0, |whole| bytes(whole.numel(), size_of::<i64>()));
+        let mut written = all(ran.values)
+            + ran.integers.map_or(0, |integers| bytes(integers.numel(), size_of::<i64>()));
         if let [y] = ran.values
             && ran.inputs.iter().any(|x| x.storage_id() == y.storage_id())
         {

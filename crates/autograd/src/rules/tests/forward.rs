@@ -34,7 +34,7 @@ fn compare(tape: &Tape<f64>, id: u32, name: &str, counts: &mut BTreeMap<String, 
         };
         (op, *arena.shape(id), arena.parents(first).to_vec())
     };
-    let is_number = |id: u32| tape.arena.borrow().place_of_whole(id).is_none();
+    let is_number = |id: u32| tape.arena.borrow().place_of_integers(id).is_none();
     if !is_number(id) {
         return;
     }

@@ -103,6 +103,8 @@ struct Copy {
 }
 
 impl Copy {
+    /// Copies the rows.
+    ///
     /// # Safety
     /// Both source and target have these rows.
     unsafe fn run<T: Real>(mut self, from: *const T, to: *mut T) {
@@ -147,6 +149,8 @@ impl Copy {
     }
 }
 
+/// Copies every second element.
+///
 /// # Safety
 /// `from` has 2n - 1 elements, and `to` has n.
 #[inline(always)]

@@ -165,6 +165,8 @@ impl<T: Gemm> Product<T> {
         Self { kernels: half.unwrap_or(kernels), method, a, b, c, ldc, accumulate }
     }
 
+    /// Computes the product, in parallel if it is large.
+    ///
     /// # Safety
     /// As [`gemm`]; the processor has the instructions of `kernels`.
     unsafe fn run(self) {

@@ -27,6 +27,8 @@ macro_rules! binary {
             }
         }
 
+        /// Applies `op` to `n` pairs of numbers.
+        ///
         /// # Safety
         /// `a` and `b` hold `n` numbers, `y` has room for `n` and overlaps neither.
         #[inline(always)]

@@ -135,7 +135,7 @@ impl Program {
     ///
     /// # Safety
     /// As [`Program::evaluate_here`], with room for the numbers from `origin` to the end of the range in
-    /// each target; nobody else uses these.
+    /// each target; no other code uses these.
     pub(super) unsafe fn block_range<T: Pointwise>(
         &self,
         sources: &[ProgramInput<T>],
@@ -173,7 +173,7 @@ impl Program {
                 let args =
                     step.args.map(|a| at.get(usize::from(a)).copied().unwrap_or(std::ptr::null()));
                 // SAFETY: operands were set above or by earlier steps, each with `n` numbers; a
-                // register or target is written only when nobody reads what it held any more
+                // register or target is written only when no later step reads what it held
                 // (`allocate`, `direct`).
                 unsafe { PointwiseStep { op: step.op, args, out, n }.run() };
                 at[self.inputs + k] = out;

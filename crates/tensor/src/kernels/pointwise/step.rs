@@ -58,6 +58,8 @@ pub struct PointwiseStep<T> {
 }
 
 impl<T: Pointwise> PointwiseStep<T> {
+    /// Applies the opcode to `n` numbers.
+    ///
     /// # Safety
     /// Each operand that the opcode reads holds `n` numbers, `out` has room for `n` and overlaps
     /// no operand.
@@ -91,6 +93,8 @@ pub(crate) unsafe fn in_parallel<T: Pointwise>(
 
 /// Floating-point types for which the steps are compiled, once for each type.
 pub trait Pointwise: Math {
+    /// Applies the opcode of a step to its numbers.
+    ///
     /// # Safety
     /// As [`PointwiseStep::run`].
     #[doc(hidden)]

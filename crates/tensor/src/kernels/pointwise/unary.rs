@@ -84,6 +84,8 @@ macro_rules! unary {
             }
         }
 
+        /// Applies `op` to `n` numbers.
+        ///
         /// # Safety
         /// `x` holds `n` numbers, `y` has room for `n`, and they do not overlap.
         #[inline(always)]

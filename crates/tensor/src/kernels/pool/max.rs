@@ -87,7 +87,7 @@ fn beats<T: Real>(x: T, best: T) -> bool {
     (x > best) | (x.is_nan_() & !best.is_nan_())
 }
 
-/// The most common pool: both rows of a window are read in one pass, in vectors.
+/// Computes the most common pool: both rows of a window are read in one pass, in vectors.
 #[inline(always)]
 fn two_by_two<T: Real>(x: &[T], sizes: PoolSizes, values: &mut [T], positions: &mut [i64]) {
     let ([_, width], [_, wide]) = (sizes.from, sizes.to);

@@ -16,7 +16,7 @@ pub(super) trait Reducer<T>: Send + Sync {
     fn join(a: T, b: T) -> T;
 }
 
-/// Splits the shifts of two ranges of results. Without shifts, both parts are all of `shifts`, which nobody reads.
+/// Splits the shifts of two ranges of results. Without shifts, both parts are all of `shifts`, which no code reads.
 pub(super) fn split<T: Numeric, R: Reducer<T>>(shifts: &[T], at: usize) -> (&[T], &[T]) {
     if R::SHIFTED { shifts.split_at(at) } else { (shifts, shifts) }
 }

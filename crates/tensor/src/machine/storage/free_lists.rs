@@ -59,15 +59,17 @@ impl List {
     fn pop(&self, class: usize) -> *mut Header {
         let block = self.head.get();
         if !block.is_null() {
-            // SAFETY: blocks on a list are allocated, belong to nobody else, and were linked by `push`.
+            // SAFETY: blocks on a list are allocated, are used by no other code, and were linked by `push`.
             self.head.set(unsafe { (*block).data.cast() });
             self.bytes.set(self.bytes.get() - class_size(class));
         }
         block
     }
 
+    /// Puts a block on the list.
+    ///
     /// # Safety
-    /// `block` has the class of this list, and nobody else uses it.
+    /// `block` has the class of this list, and no other code uses it.
     #[inline]
     unsafe fn push(&self, block: *mut Header, class: usize) {
         // SAFETY: the caller hands the block over.
@@ -82,7 +84,7 @@ impl List {
             if block.is_null() {
                 return;
             }
-            // SAFETY: `pop` hands out a block of this class that nobody else has.
+            // SAFETY: `pop` hands out a block of this class that no other code has.
             unsafe { dealloc(block.cast(), class_layout(class)) };
         }
     }
@@ -182,8 +184,10 @@ fn fresh(class: usize) -> *mut Header {
     block.cast()
 }
 
+/// Puts a block on the free list of its class, or returns its memory to the system.
+///
 /// # Safety
-/// `block` came from `obtain(class)`, its header holds nothing to drop, and nobody uses it.
+/// `block` came from `obtain(class)`, its header holds nothing to drop, and no code uses it.
 #[inline]
 pub(super) unsafe fn give_back(block: *mut Header, class: usize) {
     let kept = if class < SMALL {

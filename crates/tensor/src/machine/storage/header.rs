@@ -12,12 +12,12 @@ pub(super) struct Header {
     /// Pointer to the first element. While the block is on a free list: the next free block.
     pub data: *mut u8,
     /// Only for views: the strides, and the block that owns the elements.
-    pub view: Option<Box<View>>,
+    pub view: Option<Box<ViewOf>>,
     /// The sizes of the axes, in 32 bits so that a scalar and its header share one cache line.
     pub sizes: [u32; MAX_RANK],
 }
 
-pub(super) struct View {
+pub(super) struct ViewOf {
     /// `None` if the view is row-major.
     pub strides: Option<Strides>,
     pub owner: Block,

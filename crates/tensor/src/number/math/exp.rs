@@ -63,7 +63,8 @@ pub fn tanh<T: Math, I: Isa>(x: T) -> T {
     (if a < T::K.tanh_small { near } else { e / (e + T::K.two) }).signed_as(x)
 }
 
-/// With z = exp(-|x|), which cannot overflow: 1 / (1 + z), or z / (1 + z) for negative x.
+/// Computes the logistic function from z = exp(-|x|), which cannot overflow: 1 / (1 + z), or z / (1 + z) for
+/// negative x.
 #[inline(always)]
 pub fn sigmoid<T: Math, I: Isa>(x: T) -> T {
     let z = exp::<T, I>(-x.magnitude());

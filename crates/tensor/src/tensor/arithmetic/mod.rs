@@ -26,19 +26,19 @@ pub trait Arithmetic: Sized {
     fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self>
     where
         Self: Element;
-    /// `x op c` for the four operators.
+    /// Computes `x op c` for the four operators.
     #[doc(hidden)]
     #[track_caller]
     fn with_number(op: Binary, x: &Tensor<Self>, c: f64) -> Tensor<Self>
     where
         Self: Element;
-    /// `x op c` for any operation.
+    /// Computes `x op c` for any operation.
     #[doc(hidden)]
     #[track_caller]
     fn with_figure(op: Binary, x: &Tensor<Self>, c: Figure) -> Tensor<Self>
     where
         Self: Element;
-    /// `c op x` for the four operators.
+    /// Computes `c op x` for the four operators.
     #[doc(hidden)]
     #[track_caller]
     fn of_number(op: Binary, c: f64, x: &Tensor<Self>) -> Tensor<Self>
@@ -54,7 +54,7 @@ pub trait Arithmetic: Sized {
     fn assign(op: Binary, a: &mut Tensor<Self>, b: &Tensor<Self>)
     where
         Self: Element;
-    /// `x op= c` for the four operators.
+    /// Computes `x op= c` for the four operators.
     #[doc(hidden)]
     #[track_caller]
     fn assign_number(op: Binary, x: &mut Tensor<Self>, c: f64)

@@ -167,7 +167,7 @@ fn panics_name_operation_shape_and_caller() {
         "index_add: the index must have one axis, its shape is []: flatten it, and reshape the result",
         || drop(x.index_add_zeros(0, &index(&[0], &[]), 3)),
     );
-    panics_here("index_add: 1 indices for axis 0 of size 2 (shape [2, 3])", || {
+    panics_here("index_add: expected 2 indices, the size of axis 0 of shape [2, 3], got 1", || {
         drop(x.index_add_zeros(0, &index(&[0], &[1]), 3));
     });
     panics_here(

@@ -287,7 +287,7 @@ impl<T: Float> Tensor<T> {
         self.log_softmax(axis).exp()
     }
 
-    /// [`logsumexp`](Tensor::logsumexp) over the axes to which `shape`, of the same rank, gives the
+    /// Computes [`logsumexp`](Tensor::logsumexp) over the axes to which `shape`, of the same rank, gives the
     /// size 1.
     ///
     /// # Panics
@@ -360,7 +360,7 @@ pub trait Sums: Sized {
 }
 
 /// Extremes of every number type, compiled once for each.
-pub trait Reduce: Sized {
+pub trait ReduceKernels: Sized {
     /// Returns the extremes along axes.
     #[doc(hidden)]
     fn reduce(op: Extremum, x: &Tensor<Self>, reduction: ReducedAxes) -> Tensor<Self>
@@ -374,7 +374,7 @@ pub trait Reduce: Sized {
 }
 
 /// Reductions for floating-point types only, compiled once for each type.
-pub trait FloatReduce: Sized {
+pub trait FloatReduceKernels: Sized {
     /// Returns the log-sum-exp along axes.
     #[doc(hidden)]
     fn log_sum_exp(x: &Tensor<Self>, reduction: ReducedAxes) -> Tensor<Self>
@@ -395,7 +395,7 @@ macro_rules! floats {
                 Some(reduce::total(x))
             }
         }
-        impl Reduce for $t {
+        impl ReduceKernels for $t {
             fn reduce(op: Extremum, x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<$t> {
                 let of_nothing = match op {
                     Extremum::Max => $t::NEG_INFINITY,
@@ -407,7 +407,7 @@ macro_rules! floats {
                 reduction.in_one_call(x, &mut |x, sizes, out| reduce::positions(op, x, sizes, out))
             }
         }
-        impl FloatReduce for $t {
+        impl FloatReduceKernels for $t {
             fn log_sum_exp(x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<$t> {
                 if x.numel() == 0 {
                     return reduction.empty($t::NEG_INFINITY);
@@ -442,7 +442,7 @@ sums_in_i64! { i64 u32 u8 bool }
 
 macro_rules! integers {
     ($($t:ident)*) => { $(
-        impl Reduce for $t {
+        impl ReduceKernels for $t {
             fn reduce(op: Extremum, x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<$t> {
                 if x.numel() == 0 {
                     return reduction.empty(0);

@@ -183,7 +183,7 @@ fn a_callback_can_request_a_checkpoint() {
 /// Requests a checkpoint at the end of an epoch, before the validation.
 struct SavesAtTheEnd<'p>(&'p Path);
 impl Callback for SavesAtTheEnd<'_> {
-    fn end_epoch(&mut self, run: &mut Context<'_>) -> Outcome {
+    fn before_validation(&mut self, run: &mut Context<'_>) -> Outcome {
         if run.epoch() == 1 {
             run.save(self.0);
         }

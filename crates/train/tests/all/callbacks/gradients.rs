@@ -115,7 +115,7 @@ fn anomalies_of_a_run_are_named() {
     let error = run(None).unwrap_err();
     assert!(matches!(error, TrainError::Gradient { step: 3, callback: None, .. }), "{error}");
     assert!(error.to_string().contains("Trainer::detect_anomalies"), "{error}");
-    let TrainError::Shape(error) = run(Some(Anomalies::All)).unwrap_err() else { panic!() };
+    let TrainError::Operation(error) = run(Some(Anomalies::All)).unwrap_err() else { panic!() };
     assert_eq!(error.cause, Cause::NotFinite);
     let text = error.to_string();
     assert!(

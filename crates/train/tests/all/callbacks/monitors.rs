@@ -20,7 +20,7 @@ fn with_losses<'a>(
     let set = TensorDataset::new(Tensor::ones(&[steps, 1]), Tensor::ones(&[steps, 1]));
     // With a learning rate of 1, each step adds 1 to the weight, so the weight counts the steps.
     let objective = Objective::new(move |y: Var, _: &Tensor| {
-        if y.tape().is_abstract() || y.tape().mode() == Some(wengert_autograd::Mode::Train) {
+        if y.tape().is_shape_only() || y.tape().mode() == Some(wengert_autograd::Mode::Train) {
             return -y.mean_all();
         }
         let steps_made = y.value().to_vec()[0];
@@ -108,7 +108,7 @@ fn early_stopping_counts_epochs_without_an_improvement() {
     }
     // The model gets the weights of the best epoch, which is the second.
     let (history, weight) = stopped(&[5.0, 4.0, 4.5, 4.0, 3.0, 2.0], EarlyStopping::new(2), true);
-    assert_eq!((history.best, weight), (Some(1), 4.0));
+    assert_eq!((history.best_epoch, weight), (Some(1), 4.0));
     assert_eq!(history.stopped.as_deref(), Some("no improvement on 4.0000 for 2 epochs"));
 }
 

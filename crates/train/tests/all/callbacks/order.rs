@@ -40,8 +40,8 @@ impl<T: Float> Callback<T> for Notes<'_> {
     fn after_step(&mut self, run: &mut Context<'_, T>) -> Outcome {
         self.note("after_step", run)
     }
-    fn end_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
-        self.note("end_epoch", run)
+    fn before_validation(&mut self, run: &mut Context<'_, T>) -> Outcome {
+        self.note("before_validation", run)
     }
     fn after_epoch(&mut self, run: &mut Context<'_, T>) -> Outcome {
         self.note("after_epoch", run)
@@ -86,7 +86,7 @@ fn methods_of_callbacks_are_called_in_the_documented_order() {
         let rate = 0.5 / all as f64;
         [
             format!(
-                "end_epoch epoch {epoch} step 0 of 2 all {all} lr {rate} gradients false validated false"
+                "before_validation epoch {epoch} step 0 of 2 all {all} lr {rate} gradients false validated false"
             ),
             format!(
                 "after_epoch epoch {epoch} step 0 of 2 all {all} lr {rate} gradients false validated true"

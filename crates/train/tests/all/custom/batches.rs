@@ -163,7 +163,7 @@ fn a_batch_of_a_user_defined_type_trains() {
     let trainer = Trainer::custom().epochs(2).quiet();
     let history = trainer
         .fit(&mut w, &mut Sgd::new(0.5), &Numbers, &mut Philox::new(0), |w, step, x| {
-            shapes.set(shapes.get() + usize::from(step.is_abstract()));
+            shapes.set(shapes.get() + usize::from(step.is_shape_only()));
             mse(step.param(w), step.constant(Tensor::scalar(x.0)))
         })
         .unwrap();

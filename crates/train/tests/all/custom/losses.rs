@@ -70,7 +70,7 @@ fn a_loss_that_misses_a_layer_is_an_error() {
     let (error, state) = fit(&mut model, Adam::new(0.01), false);
     assert_eq!(
         error.unwrap_err().to_string(),
-        "epoch 1, step 1: update with optimizer 0: no gradient for missed.weight, missed.bias: the loss does \
+        "epoch 1, step 1: update with optimizer 0 (counted from 0): no gradient for missed.weight, missed.bias: the loss does \
          not depend on these parameters; freeze them if they are not to be trained, or build the optimizer \
          with `.allow_missing()`"
     );
@@ -99,8 +99,8 @@ fn logged_numbers_are_means_over_examples() {
     let trainer = Trainer::custom().epochs(2).validate(&train).quiet();
     let history = trainer
         .fit(&mut model, &mut Sgd::new(0.0), &train, &mut Philox::new(0), |model, step, (x, _)| {
-            let abstractly = step.is_abstract();
-            calls.borrow_mut().push((abstractly, step.examples(), step.number(), step.epoch()));
+            let shape_only = step.is_shape_only();
+            calls.borrow_mut().push((shape_only, step.examples(), step.number(), step.epoch()));
             let v = step.constant(x.clone());
             step.log("mean", v.mean_all());
             step.log_sum("per hundred", x.numel() as f64, 100.0);

@@ -51,10 +51,10 @@ fn batches_of_different_shapes_are_an_error() {
     {
         let data = Given::new(&[first, good]);
         let error = refused(&mut linear(rng), &classifier(), &data);
-        assert!(matches!(error, TrainError::Shape(_)), "{first:?}: {error}");
+        assert!(matches!(error, TrainError::Operation(_)), "{first:?}: {error}");
         let (train, trainer) = (Given::new(&[good]), classifier());
         let error = refused(&mut linear(rng), &trainer.validate(&data), &train);
-        assert!(matches!(error, TrainError::Shape(_)), "{first:?}: {error}");
+        assert!(matches!(error, TrainError::Operation(_)), "{first:?}: {error}");
         assert!(Objective::classification().try_evaluate(&linear(rng), &data).is_err());
     }
     // A faulty last batch is also found before the first step if its size is different.
@@ -64,7 +64,7 @@ fn batches_of_different_shapes_are_an_error() {
     {
         let error = refused(&mut linear(rng), &classifier(), &Given::new(&[good, good, last]));
         let known = if shape {
-            matches!(error, TrainError::Shape(_))
+            matches!(error, TrainError::Operation(_))
         } else {
             matches!(error, TrainError::LastBatch { .. })
         };
@@ -74,10 +74,10 @@ fn batches_of_different_shapes_are_an_error() {
     for middle in [(&[4, 4], &[3]), (&[4, 5], &[4]), (&[3, 4], &[4])] as [(&[usize], &[usize]); 3] {
         let data = Given::new(&[good, middle, good]);
         let error = fit(&mut linear(rng), &classifier(), &data).0.unwrap_err();
-        assert!(matches!(error, TrainError::Shape(_)), "{middle:?}: {error}");
+        assert!(matches!(error, TrainError::Operation(_)), "{middle:?}: {error}");
         let (train, trainer) = (Given::new(&[good]), classifier());
         let error = fit(&mut linear(rng), &trainer.validate(&data), &train).0.unwrap_err();
-        assert!(matches!(error, TrainError::Shape(_)), "{middle:?}: {error}");
+        assert!(matches!(error, TrainError::Operation(_)), "{middle:?}: {error}");
     }
     // An empty batch has no mean loss.
     let error = fit(&mut linear(rng), &classifier(), &Given::new(&[good, (&[0, 4], &[0]), good]));

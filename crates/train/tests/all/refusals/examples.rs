@@ -57,7 +57,7 @@ fn batches_of_one_sample_and_validation_without_statistics_are_errors() {
     let set = points(6);
     // Here every batch is too small, so the error is not about the last one.
     let error = refused(&mut normed(rng), &classifier(), &DataLoader::new(&set, 1));
-    assert!(matches!(&error, TrainError::Shape(error) if error.path == "1"), "{error}");
+    assert!(matches!(&error, TrainError::Operation(error) if error.path == "1"), "{error}");
     assert!(error.to_string().contains("at least 2 samples"), "{error}");
 
     let mut model = sequential![

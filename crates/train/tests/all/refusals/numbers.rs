@@ -40,10 +40,10 @@ fn models_and_losses_that_read_values_train() {
     // first step.
     let narrow = TensorDataset::new(Tensor::zeros(&[6, 3]), Tensor::<i64>::zeros_of(&[6]));
     let error = refused(&mut early(3), &classifier(), &DataLoader::new(&narrow, 3));
-    assert!(matches!(&error, TrainError::Shape(error) if error.path == "a"), "{error}");
+    assert!(matches!(&error, TrainError::Operation(error) if error.path == "a"), "{error}");
     let (result, before, after) = fit(&mut early(5), &classifier(), &train);
     let error = result.unwrap_err();
-    assert!(matches!(&error, TrainError::Shape(error) if error.path == "b"), "{error}");
+    assert!(matches!(&error, TrainError::Operation(error) if error.path == "b"), "{error}");
     assert_eq!((before.0, before.1), (after.0, after.1));
 
     // A loss that prints, a loss that reads values of its outputs, and a loss that reads a class.
@@ -163,9 +163,9 @@ fn gradients_that_are_not_finite_do_not_reach_the_weights() {
             let objective = Objective::new(|y: Var<'_>, _: &Tensor<i64>| {
                 let tape = y.tape();
                 let loss = y.square().sum_all();
-                calls.set(calls.get() + usize::from(!tape.is_abstract()));
+                calls.set(calls.get() + usize::from(!tape.is_shape_only()));
                 // The value √0² · 0 is 0, and its derivative is ∞ · 0.
-                let gate = if calls.get() == 3 && !tape.is_abstract() { 0.0 } else { 1.0 };
+                let gate = if calls.get() == 3 && !tape.is_shape_only() { 0.0 } else { 1.0 };
                 loss + (y * gate).square().sqrt().sum_all() * gate
             });
             let result = Trainer::new(objective).quiet().stop_after(stop).fit(

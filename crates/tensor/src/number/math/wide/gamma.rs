@@ -159,7 +159,7 @@ fn circle<I: Isa>(a: f64) -> (f64, Twofold, Twofold) {
     (r, sin, (cos, cos_low))
 }
 
-/// lgamma for x > 0.
+/// Computes lgamma for x > 0.
 #[inline(always)]
 fn lgamma_right<I: Isa>(x: f64) -> Twofold {
     let far = x >= 2.5;
@@ -221,7 +221,7 @@ pub fn lgamma<I: Isa>(x: f64) -> f64 {
     if x.is_nan() { x } else { y }
 }
 
-/// digamma for x > 0.
+/// Computes digamma for x > 0.
 #[inline(always)]
 fn digamma_right<I: Isa>(x: f64) -> Twofold {
     let far = x >= 2.0;

@@ -1,8 +1,8 @@
-//! Measures the memory that checkpoints save and the time that they cost: the peak memory and the
-//! time of a training step of a perceptron with 100 layers and of ResNet-20, without checkpoints
-//! and with checkpoints of several sizes.
+//! Measures the memory that activation checkpoints save and the time that they cost: the peak memory and the
+//! time of a training step of a perceptron with 100 layers and of ResNet-20, without activation checkpoints
+//! and with activation checkpoints of several sizes.
 //!
-//! `cargo run --release --example checkpoint`
+//! `cargo run --release --example activation_checkpoint`
 
 use std::time::{Duration, Instant};
 use wengert::autograd::Gradients;
@@ -11,8 +11,8 @@ use wengert::nn::cross_entropy;
 use wengert::prelude::*;
 use wengert::tensor::{max_memory_allocated, memory_allocated, reset_max_memory_allocated};
 
-/// Runs a hundred layers of 256 units in checkpoints of `size` layers; `size` 0 means no
-/// checkpoints.
+/// Runs a hundred layers of 256 units in activation checkpoints of `size` layers; `size` 0 means no
+/// activation checkpoints.
 fn perceptron<'t>(layers: &[Linear], x: Var<'t>, size: usize) -> Var<'t> {
     let run = |layers: &[Linear], x: Var<'t>| layers.iter().fold(x, |x, fc| fc.forward(x).tanh());
     if size == 0 {
@@ -21,7 +21,7 @@ fn perceptron<'t>(layers: &[Linear], x: Var<'t>, size: usize) -> Var<'t> {
     layers.chunks(size).fold(x, |x, part| x.tape().checkpoint(|| run(part, x)))
 }
 
-/// Runs a `ResNet` in checkpoints of `size` blocks; `size` 0 means no checkpoints.
+/// Runs a `ResNet` in activation checkpoints of `size` blocks; `size` 0 means no activation checkpoints.
 fn resnet<'t>(model: &ResNet, x: Var<'t>, size: usize) -> Var<'t> {
     let tape = x.tape();
     tape.enter(model, || {
