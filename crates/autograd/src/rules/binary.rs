@@ -61,11 +61,11 @@ pub(super) fn vjp<'t, T: Float>(op: Binary, c: &Call<'_, 't, T>) -> Cotangents<'
             two(wants_a.then(|| a.gt(b).gate(share())), wants_b.then(|| b.gt(a).gate(share())))
         }
         Atan2 => {
-            // In two quotients, so that the squares do not overflow. At the origin r is replaced, as in
+            // In two quotients, so that the squares do not overflow. At the origin b is replaced, as in
             // `pow_by_base`.
+            let origin = a.eq(0.0) & b.eq(0.0);
+            let b = Var::where_(origin, 1, b);
             let r = a.hypot(b);
-            let origin = r.eq(0.0);
-            let r = Var::where_(origin, 1, r);
             two(
                 wants_a.then(|| origin.gate(gy * (b / r) / r)),
                 wants_b.then(|| origin.gate(-gy * (a / r) / r)),
