@@ -264,7 +264,9 @@ pub fn orthogonal<T: Float>(param: &mut Param<T>, gain: f64, rng: &mut (impl Rng
         }
         let length = dot(&vector, &vector).sqrt();
         if length > 1e-8 {
-            vector.iter_mut().for_each(|x| *x /= length);
+            for x in &mut vector {
+                *x /= length;
+            }
             vectors.push(vector);
         }
     }
@@ -488,9 +490,8 @@ mod tests {
             let values = param.value().to_vec();
             for i in 0..rows.min(columns) {
                 for j in 0..rows.min(columns) {
-                    let at = |i: usize, k: usize| match rows <= columns {
-                        true => values[i * columns + k],
-                        false => values[k * columns + i],
+                    let at = |i: usize, k: usize| {
+                        values[if rows <= columns { i * columns + k } else { k * columns + i }]
                     };
                     let product: f64 = (0..rows.max(columns)).map(|k| at(i, k) * at(j, k)).sum();
                     let exact = if i == j { 2.25 } else { 0.0 };

@@ -104,7 +104,7 @@ impl<L: Layer<T> + Clone, T: Float> Layer<T> for WeightNorm<L, T> {
 /// ```
 /// use wengert::nn::{Layer, Linear, SpectralNorm};
 /// use wengert::tensor::{Philox, Tensor};
-/// let weight = Tensor::from([[3.0, 0.0], [0.0, 2.0]]);
+/// let weight = Tensor::from([[3.0f32, 0.0], [0.0, 2.0]]);
 /// let layer = SpectralNorm::new(Linear::from_tensors(weight, None), &mut Philox::new(0));
 /// let y = layer.predict(&Tensor::from([3.0, 3.0]));
 /// assert!((y.at(&[0]) - 3.0).abs() < 1e-3 && (y.at(&[1]) - 2.0).abs() < 1e-3);

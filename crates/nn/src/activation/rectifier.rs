@@ -49,7 +49,7 @@ activations! {
     RRelu(lower: f64, upper: f64) as rrelu: |x| {
         assert!(lower <= upper, "rrelu: lower must not be above upper, got {lower} and {upper}");
         if x.tape().expect_mode("rrelu") == Mode::Eval {
-            return leaky_relu(x, (lower + upper) / 2.0);
+            return leaky_relu(x, f64::midpoint(lower, upper));
         }
         let slopes = lower + (upper - lower) * x.tape().rand(x.shape());
         Var::where_(x.gt(0), x, slopes * x)

@@ -170,7 +170,7 @@ impl Paths {
 /// use wengert::tensor::Tensor;
 /// let tape = Tape::<f32>::new();
 /// // Three steps with two equally probable classes: 6 of the 8 sequences spell the label 1.
-/// let log_probs = tape.watch(Tensor::full(&[3, 1, 2], 0.5f32.ln()));
+/// let log_probs = tape.watch(Tensor::full(&[3, 1, 2], 0.5f64.ln()));
 /// let loss = ctc(log_probs, &Tensor::from([[1i64]]), &[3], &[1]);
 /// assert!((loss.item() + (6.0f64 / 8.0).ln()).abs() < 1e-6);
 /// ```

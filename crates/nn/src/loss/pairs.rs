@@ -203,9 +203,10 @@ impl InfoNce {
             let logits = unit(queries).matmul_t(unit(keys), false, true) / self.temperature;
             let own = Tensor::from_fn(&[shape[0]], |i| i as i64);
             let losses = cross_entropy_with(logits, &own, Reduction::None);
-            let losses = match self.symmetric {
-                true => 0.5 * (losses + cross_entropy_with(logits.t(), &own, Reduction::None)),
-                false => losses,
+            let losses = if self.symmetric {
+                0.5 * (losses + cross_entropy_with(logits.t(), &own, Reduction::None))
+            } else {
+                losses
             };
             self.reduction.apply(losses)
         })

@@ -102,10 +102,11 @@ impl References {
 const REDUCTIONS: [(&str, Reduction); 3] =
     [("mean", Reduction::Mean), ("sum", Reduction::Sum), ("none", Reduction::None)];
 
+type Activation = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
+
 #[test]
 fn activations_agree_with_pytorch() {
     let file = References::load();
-    type Activation = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
     let all: [(&str, Activation); 23] = [
         ("relu6", |x| f::relu6(x)),
         ("hardtanh", |x| f::hardtanh(x, -1.0, 1.0)),
@@ -392,7 +393,7 @@ fn layers_agree_with_pytorch() {
     for (buffer, name) in
         [(&layer.weight_u, "spectral_u_after"), (&layer.weight_v, "spectral_v_after")]
     {
-        file.close(name, 0, &buffer.value(), file.get(&format!("{name}/value")));
+        file.close(name, 0, buffer.value(), file.get(&format!("{name}/value")));
     }
     layer.weight_u.set(get("spectral_u/x0"));
     layer.weight_v.set(get("spectral_v/x0"));

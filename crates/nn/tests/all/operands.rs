@@ -28,6 +28,7 @@ fn boxed(layer: impl Layer<f64> + 'static, shape: &'static [usize]) -> Named {
 }
 
 /// Returns every layer, in the configuration that computes least, with an input shape.
+#[allow(clippy::too_many_lines)] // a list
 fn layers() -> Vec<Named> {
     let rng = &mut Philox::new(0);
     let (flat, signals, images): (_, _, &'static [usize]) =

@@ -70,6 +70,7 @@ fn gradients_of_activations_agree_with_differences() {
 }
 
 #[test]
+#[allow(clippy::type_complexity)] // units with their gates
 fn gated_units_agree_with_loops() {
     let x = numbers(&[2, 6, 3], 1);
     let erf = |x: f64| Tensor::from([x]).erf().to_vec()[0];
@@ -259,7 +260,10 @@ fn ctc_agrees_with_the_sum_over_all_sequences() {
         let options = Ctc::new().blank(blank).reduction(Reduction::None);
         close(&options.loss(x, &labels, &lengths, &counts).value(), &exact);
         let options = Ctc::new().blank(blank);
-        check(|x| options.loss(x[0].log_softmax(2), &labels, &lengths, &counts), &[logits.clone()]);
+        check(
+            |x| options.loss(x[0].log_softmax(2), &labels, &lengths, &counts),
+            std::slice::from_ref(&logits),
+        );
     }
 }
 
@@ -293,7 +297,7 @@ fn gradients_of_losses_agree_with_differences() {
     for r in [Reduction::Mean, Reduction::Sum, Reduction::None] {
         let options = CrossEntropy::new().weights(weights.clone()).ignore_index(-100);
         let options = options.label_smoothing(0.2).reduction(r);
-        check(|x| options.loss(x[0], &classes), &[a.clone()]);
+        check(|x| options.loss(x[0], &classes), std::slice::from_ref(&a));
         check(|x| options.loss_of_probabilities(x[0], x[1]), &[a.clone(), p.clone()]);
         let options = SmoothL1::new().beta(0.3).reduction(r);
         check(|x| options.loss(x[0], x[1]), &[a.clone(), b.clone()]);
@@ -434,6 +438,8 @@ fn layers_from_given_weights_compute_with_them() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, clippy::type_complexity)] // a list
+#[allow(clippy::semicolon_if_nothing_returned)]
 fn wrong_shapes_are_refused_in_words() {
     let tape = Tape::<f32>::eval();
     let zeros = |shape: &[usize]| tape.zeros(shape);
