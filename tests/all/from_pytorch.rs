@@ -28,7 +28,114 @@ const FOREIGN: &[&str] = &[
     "ThreadPoolBuilder",
 ];
 
-const NOT_ON_THE_PAGE: &[(&str, &str)] = &[];
+const ERRORS: &str = "an error, or a part of one: the page of its function says when it occurs";
+const PARTS: &str = "a part of a result, which the page of the result explains";
+const BOUNDS: &str = "a bound of an argument: which types it accepts";
+const KERNELS: &str = "for the other crates of the library";
+
+/// Exported names that have no counterpart in PyTorch and NumPy, and that a reader finds at the item that uses them.
+const NOT_ON_THE_PAGE: &[(&str, &str)] = &[
+    ("ArchiveProblem", ERRORS),
+    ("Cause", ERRORS),
+    ("CellProblem", ERRORS),
+    ("CheckpointError", ERRORS),
+    ("DataError", ERRORS),
+    ("DownloadError", ERRORS),
+    ("DownloadProblem", ERRORS),
+    ("FailedAttempt", ERRORS),
+    ("FileError", ERRORS),
+    ("FileProblem", ERRORS),
+    ("GradcheckError", ERRORS),
+    ("GradcheckPlace", ERRORS),
+    ("LineProblem", ERRORS),
+    ("Misfit", ERRORS),
+    ("NotFinite", ERRORS),
+    ("NpyProblem", ERRORS),
+    ("PickleProblem", ERRORS),
+    ("SearchedFolder", ERRORS),
+    ("ShapeError", ERRORS),
+    ("ThreadsError", ERRORS),
+    ("TrainError", ERRORS),
+    ("UnknownUnit", ERRORS),
+    ("Anomaly", PARTS),
+    ("AnomalyPlace", PARTS),
+    ("Attribute", PARTS),
+    ("Augmented", PARTS),
+    ("BufferId", PARTS),
+    ("Charged", PARTS),
+    ("Corner", PARTS),
+    ("Cost", PARTS),
+    ("Cotangents", PARTS),
+    ("Dot", PARTS),
+    ("DownloadProgress", PARTS),
+    ("Epoch", PARTS),
+    ("EpochRecord", PARTS),
+    ("Example", PARTS),
+    ("Feature", PARTS),
+    ("Fingerprint", PARTS),
+    ("FirstState", PARTS),
+    ("GradientRow", PARTS),
+    ("GraphNode", PARTS),
+    ("GraphScope", PARTS),
+    ("HookSite", PARTS),
+    ("Instruction", PARTS),
+    ("LogRecord", PARTS),
+    ("Measured", PARTS),
+    ("NodeKind", PARTS),
+    ("OpenScope", PARTS),
+    ("Outline", PARTS),
+    ("Outputs", PARTS),
+    ("ParamHandle", PARTS),
+    ("ParamId", PARTS),
+    ("Path", PARTS),
+    ("ProfileLine", PARTS),
+    ("ProfileRow", PARTS),
+    ("Reads", PARTS),
+    ("Remark", PARTS),
+    ("ScopeSummary", PARTS),
+    ("Score", PARTS),
+    ("See", PARTS),
+    ("SeeMut", PARTS),
+    ("Share", PARTS),
+    ("Source", PARTS),
+    ("Span", PARTS),
+    ("StateId", PARTS),
+    ("StateKind", PARTS),
+    ("Transformed", PARTS),
+    ("ValueState", PARTS),
+    ("ValueSummary", PARTS),
+    ("Batch", BOUNDS),
+    ("Batches", BOUNDS),
+    ("ColumnKey", BOUNDS),
+    ("Function", BOUNDS),
+    ("Handle", BOUNDS),
+    ("InputBatch", BOUNDS),
+    ("IntegerOperand", BOUNDS),
+    ("IntoIndex", BOUNDS),
+    ("IntoMask", BOUNDS),
+    ("Labeled", BOUNDS),
+    ("Logged", BOUNDS),
+    ("Number", BOUNDS),
+    ("ObjectiveTrainer", BOUNDS),
+    ("Operand", BOUNDS),
+    ("ScopeResult", BOUNDS),
+    ("SizeList", BOUNDS),
+    ("Sizes", BOUNDS),
+    ("Size", BOUNDS),
+    ("State", BOUNDS),
+    ("Binary", KERNELS),
+    ("Expr", KERNELS),
+    ("Opcode", KERNELS),
+    ("Program", KERNELS),
+    ("Unary", KERNELS),
+    ("binary", KERNELS),
+    ("unary", KERNELS),
+    ("keep_mask", KERNELS),
+    ("fill", KERNELS),
+    ("write_atomically", KERNELS),
+    ("broadcast_shapes", KERNELS),
+    ("of_signals", KERNELS),
+];
 
 #[derive(Debug, Default)]
 struct Row {
@@ -36,6 +143,8 @@ struct Row {
     text: String,
     /// The pieces of code in the column "wengert".
     code: Vec<String>,
+    /// The pieces of code in this column and those after it.
+    mentioned: Vec<String>,
     /// The letters in the column "on", if the table has this column.
     on: Option<BTreeSet<String>>,
 }
@@ -62,6 +171,7 @@ fn rows(page: &str) -> Vec<Row> {
             Some((code, on)) => found.push(Row {
                 text: line.to_string(),
                 code: spans(cells.get(code).unwrap_or_else(|| panic!("too few columns: {line}"))),
+                mentioned: spans(&cells[code..].join(" | ")),
                 on: on.map(|on| cells[on].split_whitespace().map(str::to_string).collect()),
             }),
         }
@@ -156,14 +266,14 @@ fn faults(
     let mut covered: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut words = BTreeSet::new();
     for row in rows(page) {
+        for code in &row.mentioned {
+            words.extend(identifiers(code).into_iter().map(|(_, word)| word));
+        }
         for code in &row.code {
             let named = named(code);
             wrong.extend(
                 exists(&named).into_iter().map(|fault| format!("{fault} in: {}", row.text)),
             );
-            words.extend(named.words.iter().cloned());
-            words.extend(named.members.iter().flat_map(|(of, name)| [of.clone(), name.clone()]));
-            words.extend(named.methods.iter().cloned());
             let Some(on) = &row.on else { continue };
             let of_types = named.members.iter().filter_map(|(of, name)| {
                 TYPES.iter().any(|(_, known)| known == of).then_some(name)
@@ -259,6 +369,16 @@ fn missing_and_extra_items_of_the_page_are_found() {
         "Sgd",
         "CosineAnnealingLr",
         "kaiming_normal",
+        "TensorDataset",
+        "set_num_threads",
+        "Trainer",
+        "EarlyStopping",
+        "CustomOp",
+        "charts",
+        "amsgrad",
+        "cycle_momentum",
+        "without_affine",
+        "drop_last",
     ];
     for missing in kinds {
         let name = missing.rsplit("::").next().unwrap();

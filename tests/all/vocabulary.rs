@@ -110,6 +110,9 @@ pub(super) fn sources(crate_name: &str) -> Vec<PathBuf> {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.ends_with("tests") {
+                continue; // tests of the crate itself
+            }
             if path.is_dir() {
                 collect(&path, found);
             } else if path.extension().is_some_and(|it| it == "rs") {

@@ -53,12 +53,32 @@ pub(crate) fn constructors(part: &str) -> BTreeSet<String> {
     names
 }
 
+/// Returns the names in the rows `name(field: type = default) …;` of an optimizer.
+fn rows_of_options(tokens: proc_macro2::TokenStream) -> Vec<String> {
+    use proc_macro2::{Delimiter, TokenTree};
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let rows = tokens.windows(2).filter_map(|pair| match pair {
+        [TokenTree::Ident(name), TokenTree::Group(group)]
+            if group.delimiter() == Delimiter::Parenthesis =>
+        {
+            Some(name.to_string())
+        }
+        _ => None,
+    });
+    rows.collect()
+}
+
 /// Returns the methods of the exported types of a crate that take a value and return it with another option.
 pub(crate) fn builders(part: &str) -> BTreeSet<String> {
     let exported = exports(part);
     let mut names = BTreeSet::new();
     for source in modules(part) {
         for item in source.file.items {
+            if let Item::Macro(item) = &item
+                && item.mac.path.is_ident("optimizer")
+            {
+                names.extend(rows_of_options(item.mac.tokens.clone()));
+            }
             let Item::Impl(block) = item else { continue };
             let of = type_name(&block.self_ty).unwrap_or_default();
             if block.trait_.is_some() || !exported.contains(&of) {
@@ -175,6 +195,7 @@ pub(crate) fn known() -> &'static Known {
                             let tokens = text_without_attributes(it.mac.tokens.clone());
                             known.members.extend(functions_in(&tokens));
                             known.members.extend(rows_of_macro(&tokens));
+                            known.members.extend(rows_of_options(it.mac.tokens.clone()));
                             if it.attrs.iter().any(|it| it.path().is_ident("macro_export")) {
                                 known.items.insert(it.ident.as_ref().unwrap().to_string());
                             }
