@@ -141,7 +141,7 @@ fn panics_name_operation_shape_and_caller() {
         drop(x.flatten(0, 2));
     });
     panics_here("permute: got 1 axes, but a tensor of shape [2, 3] has 2", || {
-        drop(x.permute(&[0]))
+        drop(x.permute(&[0]));
     });
     panics_here("permute: axis -2 is named twice in [0, -2] (shape [2, 3])", || {
         drop(x.permute(&[0, -2]));
