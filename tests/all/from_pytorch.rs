@@ -53,7 +53,7 @@ const NOT_ON_THE_PAGE: &[(&str, &str)] = &[
     ("NpyProblem", ERRORS),
     ("PickleProblem", ERRORS),
     ("SearchedFolder", ERRORS),
-    ("ShapeError", ERRORS),
+    ("OperationError", ERRORS),
     ("ThreadsError", ERRORS),
     ("TrainError", ERRORS),
     ("UnknownUnit", ERRORS),

@@ -363,7 +363,6 @@ fn differences_between_lists_of_methods_are_found() {
 const SHARED_TYPES: &[(&str, &str)] = &[
     ("Given", "an operand of an operator: a tensor or a variable, or a number"),
     ("Image", "the pixels of an image: augmented by `data`, drawn by `plot`"),
-    ("LogSoftmax", "the operation, and the layer that applies it"),
     ("Operand", "what an operator accepts on its right side, of tensors and of variables"),
     ("Sealed", "the usual name of the trait that other crates cannot implement"),
 ];

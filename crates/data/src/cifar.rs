@@ -87,6 +87,7 @@ fn either<const N: usize>(
 ///
 /// A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Cifar10 {
     /// The training images and their labels.
     pub train: TensorDataset<u8>,
@@ -210,6 +211,7 @@ impl Cifar10 {
 ///
 /// A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Cifar100 {
     /// The training images and their classes.
     pub train: TensorDataset<u8>,

@@ -18,6 +18,7 @@ use wengert_tensor::Tensor;
 /// assert_eq!(digits.labels.to_vec()[..5], [0, 1, 2, 3, 4]);
 /// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Digits {
     /// The images, `[1797, 8, 8]`, pixels from 0 (background) to 16 (ink).
     pub images: Tensor<f32>,

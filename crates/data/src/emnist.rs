@@ -86,6 +86,7 @@ impl EmnistSplit {
 ///
 /// G. Cohen, S. Afshar, J. Tapson, A. van Schaik, "EMNIST: an extension of MNIST to handwritten letters", 2017.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Emnist {
     /// The training images and their labels.
     pub train: TensorDataset<u8>,

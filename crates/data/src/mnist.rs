@@ -36,6 +36,7 @@ const CLASSES: usize = 10;
 /// Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
 /// recognition", Proc. IEEE 86(11), 1998.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Mnist {
     /// The training images and their labels.
     pub train: TensorDataset<u8>,
@@ -104,6 +105,7 @@ impl Mnist {
 /// H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST: a novel image dataset for benchmarking machine
 /// learning algorithms", 2017.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct FashionMnist {
     /// The training images and their labels.
     pub train: TensorDataset<u8>,

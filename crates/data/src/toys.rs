@@ -26,6 +26,7 @@ macro_rules! classes {
      $feature_names:expr, $class_names:expr) => {
         $(#[$about])*
         #[derive(Debug, Clone)]
+        #[non_exhaustive]
         pub struct $Set {
             #[doc = concat!("The measurements, `[", $n, ", ", $features, "]`, in the units of the source.")]
             pub features: Tensor<f32>,
@@ -154,6 +155,7 @@ classes!(
 ///
 /// B. Efron, T. Hastie, I. Johnstone, R. Tibshirani, "Least angle regression", Annals of Statistics 32, 2004.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Diabetes {
     /// The measurements, `[442, 10]`.
     pub features: Tensor<f32>,

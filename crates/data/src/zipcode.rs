@@ -35,6 +35,7 @@ const LONGEST: usize = 8192;
 /// T. Hastie, R. Tibshirani, J. Friedman, "The elements of statistical learning", 2009, section
 /// 11.7.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Zipcode {
     /// The training images and their labels.
     pub train: TensorDataset<f32>,

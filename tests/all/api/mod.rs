@@ -192,7 +192,7 @@ fn every_kind_of_public_item_is_listed() {
         (&tensor, "!: exp"),
         (&autograd, "trait Module"),
         (&autograd, "mod transforms"),
-        (&nn, "fn cross_entropy"),
+        (&nn, "fn soft_cross_entropy"),
         (&nn, "Linear.weight: Param<T>"),
         (&nn, "macro sequential!"),
         (&nn, "BatchNorm1d"),

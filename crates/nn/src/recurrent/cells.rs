@@ -1,6 +1,6 @@
 //! Cells: one step of a recurrent layer.
 
-use super::{Bound, Cell};
+use super::{BoundWeights, RecurrentCell};
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Tape, Var};
 use wengert_nn_derive::Module;
@@ -283,7 +283,7 @@ impl<T: Float> LstmCell<T> {
 
 /// Checks the shapes, and runs a step in the scope of the cell.
 #[track_caller]
-fn one_step<'t, T: Float, const S: usize, C: Cell<T, S> + wengert_autograd::Module>(
+fn one_step<'t, T: Float, const S: usize, C: RecurrentCell<T, S> + wengert_autograd::Module>(
     cell: &C,
     x: Var<'t, T>,
     states: Option<[Var<'t, T>; S]>,
@@ -325,13 +325,13 @@ fn bind<'t, T: Float>(
     tape: &'t Tape<T>,
     [weight_ih, weight_hh]: [&Param<T>; 2],
     [bias_ih, bias_hh]: [&Option<Param<T>>; 2],
-) -> Bound<'t, T> {
+) -> BoundWeights<'t, T> {
     let param = |param: &Option<Param<T>>| param.as_ref().map(|param| tape.param(param));
     let bias = match (param(bias_ih), param(bias_hh)) {
         (Some(ih), Some(hh)) => Some(ih + hh),
         (ih, hh) => ih.or(hh),
     };
-    Bound {
+    BoundWeights {
         weight_ih: tape.param(weight_ih),
         weight_hh: tape.param(weight_hh),
         bias,
@@ -381,7 +381,7 @@ macro_rules! params {
     };
 }
 
-impl<T: Float> Cell<T, 1> for RnnCell<T> {
+impl<T: Float> RecurrentCell<T, 1> for RnnCell<T> {
     const LAYER: &'static str = "rnn";
     const STATES: [&'static str; 1] = ["h"];
 
@@ -400,13 +400,13 @@ impl<T: Float> Cell<T, 1> for RnnCell<T> {
         print_nonlinearity(&self.relu, outline)
     }
 
-    fn bind<'t>(&self, tape: &'t Tape<T>) -> Bound<'t, T> {
+    fn bind<'t>(&self, tape: &'t Tape<T>) -> BoundWeights<'t, T> {
         bind(tape, [&self.weight_ih, &self.weight_hh], [&self.bias_ih, &self.bias_hh])
     }
 
     fn step<'t>(
         &self,
-        weights: &Bound<'t, T>,
+        weights: &BoundWeights<'t, T>,
         x: Var<'t, T>,
         [h]: [Var<'t, T>; 1],
     ) -> [Var<'t, T>; 1] {
@@ -415,7 +415,7 @@ impl<T: Float> Cell<T, 1> for RnnCell<T> {
     }
 }
 
-impl<T: Float> Cell<T, 2> for LstmCell<T> {
+impl<T: Float> RecurrentCell<T, 2> for LstmCell<T> {
     const LAYER: &'static str = "lstm";
     const STATES: [&'static str; 2] = ["h", "c"];
 
@@ -432,15 +432,18 @@ impl<T: Float> Cell<T, 2> for LstmCell<T> {
         if self.weight_hr.is_some() { cell.projected(output, rng) } else { cell }
     }
 
-    fn bind<'t>(&self, tape: &'t Tape<T>) -> Bound<'t, T> {
+    fn bind<'t>(&self, tape: &'t Tape<T>) -> BoundWeights<'t, T> {
         let weights =
             bind(tape, [&self.weight_ih, &self.weight_hh], [&self.bias_ih, &self.bias_hh]);
-        Bound { weight_hr: self.weight_hr.as_ref().map(|weight| tape.param(weight)), ..weights }
+        BoundWeights {
+            weight_hr: self.weight_hr.as_ref().map(|weight| tape.param(weight)),
+            ..weights
+        }
     }
 
     fn step<'t>(
         &self,
-        weights: &Bound<'t, T>,
+        weights: &BoundWeights<'t, T>,
         x: Var<'t, T>,
         [h, c]: [Var<'t, T>; 2],
     ) -> [Var<'t, T>; 2] {
@@ -454,7 +457,7 @@ impl<T: Float> Cell<T, 2> for LstmCell<T> {
     }
 }
 
-impl<T: Float> Cell<T, 1> for GruCell<T> {
+impl<T: Float> RecurrentCell<T, 1> for GruCell<T> {
     const LAYER: &'static str = "gru";
     const STATES: [&'static str; 1] = ["h"];
 
@@ -470,12 +473,12 @@ impl<T: Float> Cell<T, 1> for GruCell<T> {
     }
 
     /// The bias `b_hn` is multiplied by r, so that it is not a part of the bias of the inputs.
-    fn bind<'t>(&self, tape: &'t Tape<T>) -> Bound<'t, T> {
+    fn bind<'t>(&self, tape: &'t Tape<T>) -> BoundWeights<'t, T> {
         let weights = bind(tape, [&self.weight_ih, &self.weight_hh], [&self.bias_ih, &None]);
         let Some(bias_hh) = &self.bias_hh else { return weights };
         let (hidden, bias_hh) = (self.hidden(), tape.param(bias_hh));
         let of_gates = bias_hh.narrow(0, 0, 2 * hidden).pad(&[(0, hidden)], 0);
-        Bound {
+        BoundWeights {
             bias: Some(weights.bias.map_or(of_gates, |bias| bias + of_gates)),
             bias_h: Some(bias_hh.narrow(0, 2 * hidden, hidden)),
             ..weights
@@ -484,7 +487,7 @@ impl<T: Float> Cell<T, 1> for GruCell<T> {
 
     fn step<'t>(
         &self,
-        weights: &Bound<'t, T>,
+        weights: &BoundWeights<'t, T>,
         x: Var<'t, T>,
         [h]: [Var<'t, T>; 1],
     ) -> [Var<'t, T>; 1] {

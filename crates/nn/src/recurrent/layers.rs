@@ -1,6 +1,6 @@
 //! Layers of recurrent cells.
 
-use super::Cell;
+use super::RecurrentCell;
 use super::cells::{GruCell, LstmCell, RnnCell};
 use super::sequence::{self, SequenceOptions, Valid};
 use crate::layer::Layer;

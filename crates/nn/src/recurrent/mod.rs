@@ -21,7 +21,7 @@ use wengert_tensor::Float;
 
 /// The weights of a cell on a tape.
 #[derive(Clone, Copy)]
-struct Bound<'t, T: Float> {
+struct BoundWeights<'t, T: Float> {
     weight_ih: Var<'t, T>,
     weight_hh: Var<'t, T>,
     /// The bias that is added to the product of the inputs.
@@ -31,7 +31,7 @@ struct Bound<'t, T: Float> {
     weight_hr: Option<Var<'t, T>>,
 }
 
-impl<'t, T: Float> Bound<'t, T> {
+impl<'t, T: Float> BoundWeights<'t, T> {
     /// Returns the contribution of the inputs to the gates: `x W_ihᵀ + b`.
     fn gates(&self, x: Var<'t, T>) -> Var<'t, T> {
         let gates = x.matmul_t(self.weight_ih, false, true);
@@ -40,7 +40,7 @@ impl<'t, T: Float> Bound<'t, T> {
 }
 
 /// The step of a recurrent layer, with `S` states.
-trait Cell<T: Float, const S: usize> {
+trait RecurrentCell<T: Float, const S: usize> {
     /// The name of the layer in messages.
     const LAYER: &'static str;
     /// The names of the states in messages.
@@ -62,12 +62,12 @@ trait Cell<T: Float, const S: usize> {
         outline
     }
 
-    fn bind<'t>(&self, tape: &'t Tape<T>) -> Bound<'t, T>;
+    fn bind<'t>(&self, tape: &'t Tape<T>) -> BoundWeights<'t, T>;
 
     /// Returns the states after a step. `x` is the contribution of the inputs to the gates.
     fn step<'t>(
         &self,
-        weights: &Bound<'t, T>,
+        weights: &BoundWeights<'t, T>,
         x: Var<'t, T>,
         states: [Var<'t, T>; S],
     ) -> [Var<'t, T>; S];

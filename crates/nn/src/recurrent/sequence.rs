@@ -1,6 +1,6 @@
 //! Runs cells over sequences: layers, directions, steps.
 
-use super::Cell;
+use super::RecurrentCell;
 use wengert_autograd::{Mask, Var};
 use wengert_tensor::Float;
 
@@ -29,7 +29,7 @@ pub(super) enum Valid<'a, 't, T: Float> {
 /// Returns the outputs of the last layer at all steps, and the last states of all cells. The cells
 /// are in the order of their layers, with the reverse direction after the forward direction.
 #[track_caller]
-pub(super) fn run<'t, T: Float, const S: usize, C: Cell<T, S>>(
+pub(super) fn run<'t, T: Float, const S: usize, C: RecurrentCell<T, S>>(
     cells: &[C],
     options: SequenceOptions,
     x: Var<'t, T>,
@@ -132,7 +132,7 @@ pub(super) fn run<'t, T: Float, const S: usize, C: Cell<T, S>>(
 /// Runs a cell over all steps in one direction. Returns the outputs in the order of time, and the
 /// last states. Where a step is not valid, the output is 0 and the states stay. The reverse
 /// direction therefore begins at the last valid step.
-fn direction_of<'t, T: Float, const S: usize, C: Cell<T, S>>(
+fn direction_of<'t, T: Float, const S: usize, C: RecurrentCell<T, S>>(
     cell: &C,
     x: Var<'t, T>,
     mask: Option<Mask<'t, T>>,
