@@ -76,13 +76,13 @@ struct SummaryLines {
 impl SummaryLines {
     fn push(
         &mut self,
-        module_path: &str,
+        module_path: String,
         path: String,
         kind: &str,
         output: Option<Shape>,
     ) -> usize {
         let at = self.lines.len();
-        self.by_module.entry(module_path.to_string()).or_insert(at);
+        self.by_module.entry(module_path).or_insert(at);
         let kind = kind.to_string();
         self.lines.push(LayerSummary { path, kind, output, parameters: 0, trainable: 0 });
         at
@@ -104,16 +104,6 @@ impl SummaryLines {
     }
 }
 
-/// Adds the type of each module of `outline` to a table, by the path of the module.
-fn add_types<'o>(outline: &'o Outline, path: &str, types: &mut HashMap<String, &'o str>) {
-    count_step();
-    types.entry(path.to_string()).or_insert(outline.name());
-    for (name, field) in outline.fields() {
-        let inner = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
-        add_types(field, &inner, types);
-    }
-}
-
 impl Summary {
     /// Makes the table of a run. The number of steps is linear in the number of layers.
     pub(crate) fn new(
@@ -123,13 +113,15 @@ impl Summary {
         output: Shape,
         scopes: Vec<ScopeSummary>,
     ) -> Self {
-        let mut types = HashMap::new();
-        add_types(outline, "", &mut types);
+        let kind_of = |path: &str| {
+            count_step();
+            if path.is_empty() { Some(outline.name()) } else { outline.at(path).map(Outline::name) }
+        };
         let mut lines = SummaryLines::default();
         for ScopeSummary { path, shape, kind: entered, module_path, .. } in outer_first(scopes) {
             let module_path = module_path.unwrap_or_else(|| path.clone());
-            let kind = types.get(&module_path).copied().unwrap_or(entered);
-            lines.push(&module_path, path, kind, shape);
+            let kind = kind_of(&module_path).unwrap_or(entered);
+            lines.push(module_path, path, kind, shape);
         }
         let (mut parameters, mut trainable) = (0, 0);
         for (name, state) in states {
@@ -142,8 +134,8 @@ impl Summary {
             trainable += not_frozen;
             let owner = lines.owner(&name).unwrap_or_else(|| {
                 let path = name.rsplit_once('.').map_or("", |(path, _)| path);
-                let kind = types.get(path).copied().unwrap_or("");
-                lines.push(path, path.into(), kind, path.is_empty().then_some(output))
+                let kind = kind_of(path).unwrap_or("");
+                lines.push(path.into(), path.into(), kind, path.is_empty().then_some(output))
             });
             let line = &mut lines.lines[owner];
             line.parameters += numel;

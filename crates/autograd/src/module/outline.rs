@@ -68,15 +68,15 @@ impl Outline {
         &self.name
     }
 
-    /// Returns the names and the outlines of the fields, in their order.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, &Outline)> {
-        self.fields.iter().map(|(name, outline)| (&**name, outline))
-    }
-
-    /// Returns the outline at a path of field names, such as `layers.0`.
+    /// Returns the outline at a path of field names, such as `layers.0`. An element of a list is found
+    /// without a search.
     pub fn at(&self, path: &str) -> Option<&Outline> {
         path.split('.').try_fold(self, |outline, step| {
-            outline.fields.iter().find(|(name, _)| name == step).map(|(_, field)| field)
+            let fields = &outline.fields;
+            let element = step.parse().ok().and_then(|position: usize| fields.get(position));
+            let element = element.filter(|(name, _)| name == step);
+            let named = || fields.iter().find(|(name, _)| name == step);
+            element.or_else(named).map(|(_, field)| field)
         })
     }
 

@@ -1,7 +1,7 @@
 //! The operations of two operands. Each row of the table has the documentation, the name and the
 //! formula.
 
-use super::unary::{is_wide, narrow_row, one_if, wide_row};
+use super::unary::{narrow_row, one_if, wide_row};
 use crate::machine::Isa;
 use crate::number::{Math, Scalar, block, wide};
 
@@ -20,14 +20,9 @@ macro_rules! binary {
             pub fn name(self) -> &'static str {
                 match self { $(Binary::$Op => stringify!($method),)* }
             }
-
-            /// Returns whether the operation is computed in `f64` for both types.
-            pub(super) fn is_wide(self) -> bool {
-                match self { $(Binary::$Op => is_wide!($($marker)?),)* }
-            }
         }
 
-        /// Applies `op` to `n` pairs of numbers.
+        /// Applies `op` to `n` pairs of numbers. `wide` applies an operation that is computed in `f64` for both types.
         ///
         /// # Safety
         /// `a` and `b` hold `n` numbers, `y` has room for `n` and overlaps neither.
@@ -38,12 +33,13 @@ macro_rules! binary {
             b: *const T,
             y: *mut T,
             n: usize,
+            wide: impl FnOnce(),
         ) {
             // SAFETY: by the contract.
             unsafe {
                 match op {
                     $(Binary::$Op => {
-                        narrow_row!([$($marker)?] block::zip, (a, b, y, n), #[inline(always)] |$a, $b| $y);
+                        narrow_row!([$($marker)?] wide, block::zip, (a, b, y, n), #[inline(always)] |$a, $b| $y);
                     })*
                 }
             }

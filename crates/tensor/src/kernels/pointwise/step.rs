@@ -28,15 +28,6 @@ impl Opcode {
             Opcode::Select => 3,
         }
     }
-
-    /// Returns whether the operation is computed in `f64` for both types.
-    fn is_wide(self) -> bool {
-        match self {
-            Opcode::Unary(op) => op.is_wide(),
-            Opcode::Binary(op) => op.is_wide(),
-            Opcode::Select => false,
-        }
-    }
 }
 
 /// An operation and the numbers of its operands. Inputs have the first numbers, then the steps in
@@ -99,22 +90,33 @@ pub trait Pointwise: Math {
     /// As [`PointwiseStep::run`].
     #[doc(hidden)]
     unsafe fn step(step: PointwiseStep<Self>);
+
+    /// Applies an opcode that is computed in `f64` for both types.
+    ///
+    /// # Safety
+    /// As [`PointwiseStep::run`].
+    #[doc(hidden)]
+    unsafe fn wide_step(step: &PointwiseStep<Self>);
 }
 
 impl Pointwise for f64 {
     unsafe fn step(step: PointwiseStep<f64>) {
-        if step.op.is_wide() { dispatch(WideStep(step)) } else { dispatch(step) }
+        dispatch(step);
+    }
+    #[inline(never)]
+    unsafe fn wide_step(step: &PointwiseStep<f64>) {
+        dispatch(WideStep(step));
     }
 }
 
 impl Pointwise for f32 {
     unsafe fn step(step: PointwiseStep<f32>) {
-        if step.op.is_wide() {
-            // SAFETY: the same contract.
-            unsafe { widened(&step) }
-        } else {
-            dispatch(step);
-        }
+        dispatch(step);
+    }
+    #[inline(never)]
+    unsafe fn wide_step(step: &PointwiseStep<f32>) {
+        // SAFETY: the same contract.
+        unsafe { widened(step) }
     }
 }
 
@@ -138,7 +140,7 @@ unsafe fn widened(step: &PointwiseStep<f32>) {
         let [a, b] = [args[0].as_ptr(), args[1].as_ptr()];
         // SAFETY: each block has room for `n` numbers, and the operands are those just written.
         unsafe {
-            f64::step(PointwiseStep { op: step.op, args: [a, b, a], out: y.as_mut_ptr(), n });
+            f64::wide_step(&PointwiseStep { op: step.op, args: [a, b, a], out: y.as_mut_ptr(), n });
         }
         // SAFETY: the result has room for these numbers.
         let out = unsafe { from_raw_parts_mut(step.out.add(start).cast::<MaybeUninit<f32>>(), n) };
@@ -149,14 +151,14 @@ unsafe fn widened(step: &PointwiseStep<f32>) {
 }
 
 /// A step whose operation is computed in `f64`.
-struct WideStep(PointwiseStep<f64>);
+struct WideStep<'a>(&'a PointwiseStep<f64>);
 
-impl Kernel for WideStep {
+impl Kernel for WideStep<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let PointwiseStep { op, args: [a, b, _], out, n } = self.0;
+        let &PointwiseStep { op, args: [a, b, _], out, n } = self.0;
         // SAFETY: the contract of `PointwiseStep::run`.
         unsafe {
             match op {
@@ -168,17 +170,19 @@ impl Kernel for WideStep {
     }
 }
 
-impl<T: Math> Kernel for PointwiseStep<T> {
+impl<T: Pointwise> Kernel for PointwiseStep<T> {
     type Output = ();
 
     #[inline(always)]
     fn run<I: Isa>(self) {
         let ([a, b, c], y, n) = (self.args, self.out, self.n);
         // SAFETY: a `PointwiseStep` is run by `PointwiseStep::run` alone, whose contract this is.
+        let wide = || unsafe { T::wide_step(&self) };
+        // SAFETY: the same contract.
         unsafe {
             match self.op {
-                Opcode::Unary(op) => unary::run::<T, I>(op, a, y, n),
-                Opcode::Binary(op) => binary::run::<T, I>(op, a, b, y, n),
+                Opcode::Unary(op) => unary::run::<T, I>(op, a, y, n, wide),
+                Opcode::Binary(op) => binary::run::<T, I>(op, a, b, y, n, wide),
                 Opcode::Select => {
                     let [a, b, c] = [a, b, c].map(|p| from_raw_parts(p, n));
                     let y = from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), n);

@@ -18,23 +18,12 @@ macro_rules! constant {
     };
 }
 
-/// Whether a row of the table is computed in `f64`.
-macro_rules! is_wide {
-    (f64) => {
-        true
-    };
-    ($($marker:ident)?) => {
-        false
-    };
-}
-pub(super) use is_wide;
-
-/// Computes a row by the loop that is compiled for each type.
+/// Computes a row by the loop that is compiled for each type, or by `$wide` if it is marked `in f64`.
 macro_rules! narrow_row {
-    ([f64] $($rest:tt)*) => {
-        unreachable!("computed in f64")
+    ([f64] $wide:ident, $($rest:tt)*) => {
+        $wide()
     };
-    ([$($marker:ident)?] $loop:path, $args:tt, $formula:expr) => {
+    ([$($marker:ident)?] $wide:ident, $loop:path, $args:tt, $formula:expr) => {
         $crate::kernels::pointwise::unary::call!($loop, $args, $formula)
     };
 }
@@ -77,20 +66,21 @@ macro_rules! unary {
             pub fn constant(self) -> Option<f64> {
                 match self { $(Unary::$Op $(($c))? => constant!($($c)?),)* }
             }
-
-            /// Returns whether the operation is computed in `f64` for both types.
-            pub(super) fn is_wide(self) -> bool {
-                match self { $(Unary::$Op { .. } => is_wide!($($marker)?),)* }
-            }
         }
 
-        /// Applies `op` to `n` numbers.
+        /// Applies `op` to `n` numbers. `wide` applies an operation that is computed in `f64` for both types.
         ///
         /// # Safety
         /// `x` holds `n` numbers, `y` has room for `n`, and they do not overlap.
         #[inline(always)]
         #[allow(unreachable_patterns)] // the table also contains the operations with their own loops
-        pub(super) unsafe fn run<T: Math, I: Isa>(op: Unary, x: *const T, y: *mut T, n: usize) {
+        pub(super) unsafe fn run<T: Math, I: Isa>(
+            op: Unary,
+            x: *const T,
+            y: *mut T,
+            n: usize,
+            wide: impl FnOnce(),
+        ) {
             // SAFETY: by the contract.
             unsafe {
                 match op {
@@ -102,7 +92,7 @@ macro_rules! unary {
                     $(#[allow(unused_variables)] // the constants of operations in `f64`
                     Unary::$Op $(($c))? => {
                         $(let $c = Constant::<T>::lower($c);)?
-                        narrow_row!([$($marker)?] block::map, (x, y, n), #[inline(always)] |$x| $y);
+                        narrow_row!([$($marker)?] wide, block::map, (x, y, n), #[inline(always)] |$x| $y);
                     })*
                 }
             }
