@@ -42,10 +42,10 @@ impl<T: Float> Var<'_, T> {
     /// use wengert::autograd::Tape;
     /// use wengert::tensor::Tensor;
     /// let tape = Tape::new();
-    /// let x = tape.watch(Tensor::from([[3.0, -4.0], [0.0, 0.0]]));
+    /// let x = tape.watch(Tensor::from([[0.0, -4.0], [0.0, 0.0]]));
     /// let y = x.norm(2.0, &[1], false);
-    /// assert_eq!(y.value().to_vec(), [5.0, 0.0]);
-    /// assert_eq!(y.sum_all().grad(&[x])[0].value().to_vec(), [0.6, -0.8, 0.0, 0.0]);
+    /// assert_eq!(y.value().to_vec(), [4.0, 0.0]);
+    /// assert_eq!(y.sum_all().grad(&[x])[0].value().to_vec(), [0.0, -1.0, 0.0, 0.0]);
     /// ```
     ///
     /// # Panics

@@ -99,7 +99,7 @@ impl<T: Float> Tape<T> {
     /// ```
     /// use wengert::autograd::{Param, Tape};
     /// use wengert::tensor::Tensor;
-    /// let weight = Param::new(Tensor::from([3.0, 4.0]));
+    /// let weight = Param::new(Tensor::from([3.0f32, 4.0]));
     /// let tape = Tape::new();
     /// let v = tape.param(&weight);
     /// let unit = v / v.square().sum_all().sqrt();

@@ -136,7 +136,7 @@ fn each_test_finds_only_its_kind_of_mistake() {
     assert_eq!(error.unwrap_err().test, Test::Replay);
     // The result is the operand itself.
     let error = check_cuts(&x, |x| vec![x[0]]).unwrap_err();
-    assert!(error.to_string().contains("result 0 is an input"), "{error}");
+    assert!(error.to_string().contains("result 0 is the same node as an input"), "{error}");
 }
 
 #[test]
