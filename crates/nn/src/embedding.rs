@@ -39,8 +39,7 @@ impl<T: Float> Embedding<T> {
     /// Creates a table of any element type, as [`Embedding::new`] does for `f32`:
     /// `Embedding::<f64>::of(…)`.
     pub fn of(count: usize, features: usize, rng: &mut (impl Rng + ?Sized)) -> Self {
-        let weight = Tensor::normal_of(&[count, features], 0.0, 1.0, rng);
-        Embedding { weight: weight.into(), padding_index: None }
+        Self::from_tensors(Tensor::normal_of(&[count, features], 0.0, 1.0, rng))
     }
 
     /// Creates a layer from its table [count, features]. PyTorch: `Embedding.from_pretrained`, which

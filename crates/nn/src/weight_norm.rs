@@ -75,8 +75,8 @@ impl<L: Layer<T>, T: Float> WeightNorm<L, T> {
     pub fn along(layer: L, axis: usize) -> Self {
         let weight = weight_of::<T>("WeightNorm", &layer).value();
         check_axis("WeightNorm", &weight.shape(), axis);
-        let squares = weight.square().sum(&others(weight.rank(), axis), true);
-        WeightNorm { layer, weight_g: squares.sqrt().into(), axis }
+        let lengths = weight.norm(2.0, &others(weight.rank(), axis), true);
+        WeightNorm { layer, weight_g: lengths.into(), axis }
     }
 }
 
@@ -85,7 +85,7 @@ impl<L: Layer<T> + Clone, T: Float> Layer<T> for WeightNorm<L, T> {
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let (tape, param) = (x.tape(), weight_of::<T>("WeightNorm", &self.layer));
         let v = tape.param(param);
-        let lengths = v.square().sum(&others(v.rank(), self.axis), true).sqrt();
+        let lengths = v.norm(2.0, &others(v.rank(), self.axis), true);
         let weight = v * (tape.param(&self.weight_g) / lengths);
         tape.with_param(param, weight, || self.layer.forward(x))
     }

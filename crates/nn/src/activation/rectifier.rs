@@ -144,10 +144,7 @@ activations! {
     };
 }
 
-/// Returns eˣ − 1 for x ≤ 0, and 0 for larger x. Near 0, the product tanh(x/2) · (eˣ + 1) keeps the
-/// digits that the difference would lose.
+/// Returns eˣ − 1 for x ≤ 0, and 0 for larger x, where eˣ might overflow: the derivative would be 0 · ∞.
 fn expm1_of_negative<T: Float>(x: Var<'_, T>) -> Var<'_, T> {
-    let x = x.clamp_max(0.0);
-    let exp = x.exp();
-    Var::where_(x.gt(-0.5), (0.5 * x).tanh() * (exp + 1.0), exp - 1.0)
+    x.clamp_max(0.0).expm1()
 }

@@ -348,13 +348,12 @@ impl<'t, T: Float> AttentionBlock<'t, T> {
             let later = at(0, keys).gt(at(past, queries).unsqueeze(1));
             mask = Some(mask.map_or(later, |mask| mask.or(later)));
         }
-        let Some(mask) = mask else {
-            let weights = scores.softmax(-1);
-            return if *dropout > 0.0 { weights.dropout(*dropout) } else { weights };
+        let weights = match mask {
+            None => scores.softmax(-1),
+            // A finite number in place of -∞: a row in which everything is masked would give NaN. The
+            // weights of masked keys are set to 0 afterwards.
+            Some(mask) => scores.masked_fill(mask, LOWEST).softmax(-1).masked_fill(mask, 0),
         };
-        // A finite number in place of -∞: a row in which everything is masked would give NaN. The
-        // weights of masked keys are set to 0 afterwards.
-        let weights = scores.masked_fill(mask, LOWEST).softmax(-1).masked_fill(mask, 0);
         if *dropout > 0.0 { weights.dropout(*dropout) } else { weights }
     }
 }

@@ -1,14 +1,14 @@
-//! Transformer layers and stacks of them.
+//! Transformer layers.
 
 use super::cache::KvCache;
 use super::multi_head::MultiHeadAttention;
 use super::product::Attention;
+use crate::activation::gelu;
 use crate::layer::Layer;
 use crate::linear::Linear;
 use crate::norm::LayerNorm;
 use crate::print::changed;
 use rand::Rng;
-use std::f64::consts::FRAC_1_SQRT_2;
 use wengert_autograd::{Outline, Var};
 use wengert_nn_derive::Module;
 use wengert_tensor::Float;
@@ -31,7 +31,7 @@ impl PartOptions {
 
     /// Returns max(x, 0), or x · Φ(x) with the distribution function Φ of the normal distribution.
     fn activate<T: Float>(self, x: Var<'_, T>) -> Var<'_, T> {
-        if self.gelu { x * (0.5 * (1.0 + (x * FRAC_1_SQRT_2).erf())) } else { x.relu() }
+        if self.gelu { gelu(x) } else { x.relu() }
     }
 
     /// Returns the input of a part: x, or norm(x).
@@ -330,187 +330,5 @@ impl<T: Float> TransformerDecoderLayer<T> {
         let read = options.before(x, &self.norm2);
         let y = self.multihead_attn.run(read, memory, memory, how_memory);
         self.fed(options.after(x, y, &self.norm2), &self.norm3)
-    }
-}
-
-/// A transformer's encoder: layers that run one after the other, and a normalisation of the result.
-/// Names of parameters are those of PyTorch (`layers.0.self_attn.in_proj_weight`).
-///
-/// ```
-/// use wengert::nn::{Layer, LayerNorm, TransformerEncoder, TransformerEncoderLayer};
-/// use wengert::tensor::{Philox, Tensor};
-/// let rng = &mut Philox::new(0);
-/// let layers = (0..3).map(|_| TransformerEncoderLayer::new(16, 4, 32, rng).batch_first());
-/// let encoder = TransformerEncoder::new(layers.collect()).norm(LayerNorm::new(&[16]));
-/// assert_eq!(encoder.predict(&Tensor::ones(&[2, 5, 16])).shape(), [2, 5, 16]);
-/// ```
-#[derive(Clone, Debug, Module)]
-#[module(crate = "wengert_autograd")]
-pub struct TransformerEncoder<T: Float = f32> {
-    /// The layers, in order.
-    pub layers: Vec<TransformerEncoderLayer<T>>,
-    /// The normalisation of the result.
-    pub norm: Option<LayerNorm<T>>,
-}
-
-impl<T: Float> TransformerEncoder<T> {
-    /// Creates an encoder of these layers.
-    ///
-    /// # Panics
-    /// If there are no layers.
-    #[track_caller]
-    pub fn new(layers: Vec<TransformerEncoderLayer<T>>) -> Self {
-        assert!(!layers.is_empty(), "TransformerEncoder: expected at least one layer");
-        TransformerEncoder { layers, norm: None }
-    }
-
-    /// Normalises the result.
-    #[must_use]
-    pub fn norm(self, norm: LayerNorm<T>) -> Self {
-        TransformerEncoder { norm: Some(norm), ..self }
-    }
-
-    /// Returns the result of the last layer. All layers attend with these options.
-    ///
-    /// # Panics
-    /// If a shape does not fit.
-    #[track_caller]
-    pub fn run<'t>(&self, x: Var<'t, T>, how: &Attention<'t, T>) -> Var<'t, T> {
-        let scope = x.tape().open(self);
-        let mut y = x;
-        for layer in &self.layers {
-            y = layer.run(y, how);
-        }
-        scope.close(normed(y, self.norm.as_ref()))
-    }
-
-    /// Returns the result for further tokens of a causal sequence, as
-    /// [`MultiHeadAttention::run_cached`]. Each layer has a cache of its own.
-    ///
-    /// # Panics
-    /// If a shape does not fit, or there is not one cache for each layer.
-    #[track_caller]
-    pub fn run_cached<'t>(&self, x: Var<'t, T>, caches: &mut [KvCache<T>]) -> Var<'t, T> {
-        let scope = x.tape().open(self);
-        one_for_each("transformer_encoder", x, caches, self.layers.len());
-        let mut y = x;
-        for (layer, cache) in self.layers.iter().zip(caches) {
-            y = layer.run_cached(y, cache);
-        }
-        scope.close(normed(y, self.norm.as_ref()))
-    }
-}
-
-#[track_caller]
-fn normed<'t, T: Float>(y: Var<'t, T>, norm: Option<&LayerNorm<T>>) -> Var<'t, T> {
-    match norm {
-        Some(norm) => norm.forward(y),
-        None => y,
-    }
-}
-
-#[track_caller]
-fn one_for_each<T: Float>(op: &str, x: Var<'_, T>, caches: &[KvCache<T>], layers: usize) {
-    if caches.len() != layers {
-        x.tape().shape_error(format!(
-            "{op}: expected {layers} caches, one for each layer, got {}",
-            caches.len()
-        ))
-    }
-}
-
-impl<T: Float> Layer<T> for TransformerEncoder<T> {
-    #[track_caller]
-    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        let mut y = x;
-        for layer in &self.layers {
-            y = layer.forward(y);
-        }
-        normed(y, self.norm.as_ref())
-    }
-}
-
-/// A transformer's decoder: layers that run one after the other, and a normalisation of the result.
-/// All layers attend to the same memory. Names of parameters are those of PyTorch.
-///
-/// ```
-/// use wengert::autograd::Tape;
-/// use wengert::nn::{Attention, TransformerDecoder, TransformerDecoderLayer};
-/// use wengert::tensor::{Philox, Tensor};
-/// let rng = &mut Philox::new(0);
-/// let layers = (0..3).map(|_| TransformerDecoderLayer::new(16, 4, 32, rng));
-/// let decoder = TransformerDecoder::new(layers.collect());
-/// let tape = Tape::inference();
-/// let (x, memory) = (tape.constant(Tensor::ones(&[5, 2, 16])), tape.constant(Tensor::ones(&[7, 2, 16])));
-/// let y = decoder.run(x, memory, &Attention::new().causal(), &Attention::new());
-/// assert_eq!(y.shape(), [5, 2, 16]);
-/// ```
-#[derive(Clone, Debug, Module)]
-#[module(crate = "wengert_autograd")]
-pub struct TransformerDecoder<T: Float = f32> {
-    /// The layers, in order.
-    pub layers: Vec<TransformerDecoderLayer<T>>,
-    /// The normalisation of the result.
-    pub norm: Option<LayerNorm<T>>,
-}
-
-impl<T: Float> TransformerDecoder<T> {
-    /// Creates a decoder of these layers.
-    ///
-    /// # Panics
-    /// If there are no layers.
-    #[track_caller]
-    pub fn new(layers: Vec<TransformerDecoderLayer<T>>) -> Self {
-        assert!(!layers.is_empty(), "TransformerDecoder: expected at least one layer");
-        TransformerDecoder { layers, norm: None }
-    }
-
-    /// Normalises the result.
-    #[must_use]
-    pub fn norm(self, norm: LayerNorm<T>) -> Self {
-        TransformerDecoder { norm: Some(norm), ..self }
-    }
-
-    /// Returns the result of the last layer, as [`TransformerDecoderLayer::run`] does for one
-    /// layer.
-    ///
-    /// # Panics
-    /// If a shape does not fit.
-    #[track_caller]
-    pub fn run<'t>(
-        &self,
-        x: Var<'t, T>,
-        memory: Var<'t, T>,
-        how: &Attention<'t, T>,
-        how_memory: &Attention<'t, T>,
-    ) -> Var<'t, T> {
-        let scope = x.tape().open(self);
-        let mut y = x;
-        for layer in &self.layers {
-            y = layer.run(y, memory, how, how_memory);
-        }
-        scope.close(normed(y, self.norm.as_ref()))
-    }
-
-    /// Returns the result for further tokens of a causal sequence, as
-    /// [`MultiHeadAttention::run_cached`]. Each layer has a cache of its own.
-    ///
-    /// # Panics
-    /// If a shape does not fit, or there is not one cache for each layer.
-    #[track_caller]
-    pub fn run_cached<'t>(
-        &self,
-        x: Var<'t, T>,
-        memory: Var<'t, T>,
-        caches: &mut [KvCache<T>],
-        how_memory: &Attention<'t, T>,
-    ) -> Var<'t, T> {
-        let scope = x.tape().open(self);
-        one_for_each("transformer_decoder", x, caches, self.layers.len());
-        let mut y = x;
-        for (layer, cache) in self.layers.iter().zip(caches) {
-            y = layer.run_cached(y, memory, cache, how_memory);
-        }
-        scope.close(normed(y, self.norm.as_ref()))
     }
 }

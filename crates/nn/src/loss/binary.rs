@@ -73,12 +73,18 @@ impl<T: Float> BceWithLogits<T> {
     #[track_caller]
     pub fn loss<'t>(&self, logits: Var<'t, T>, targets: impl Target<'t, T>) -> Var<'t, T> {
         of_elements("bce_with_logits", logits, targets, self.reduction, |x, t| {
-            let positive =
-                weighted("bce_with_logits", t * (-x).softplus(), self.pos_weight.as_ref());
-            let loss = positive + (1.0 - t) * x.softplus();
+            let [positive, negative] = cross_entropy_terms(x, t);
+            let positive = weighted("bce_with_logits", positive, self.pos_weight.as_ref());
+            let loss = positive + negative;
             weighted("bce_with_logits", loss, self.weights.as_ref())
         })
     }
+}
+
+/// Returns the terms of the positive and of the negative target t in the binary cross-entropy between σ(x) and
+/// t.
+pub(super) fn cross_entropy_terms<'t, T: Float>(x: Var<'t, T>, t: Var<'t, T>) -> [Var<'t, T>; 2] {
+    [t * (-x).softplus(), (1.0 - t) * x.softplus()]
 }
 
 plain! {
@@ -125,10 +131,10 @@ impl Focal {
     ) -> Var<'t, T> {
         assert!(self.gamma >= 0.0, "focal: gamma must not be negative, got {}", self.gamma);
         of_elements("focal", logits, targets, self.reduction, |x, t| {
-            let cross_entropy = t * (-x).softplus() + (1.0 - t) * x.softplus();
+            let [positive, negative] = cross_entropy_terms(x, t);
             // 1 − p of the target, without cancellation. The limit keeps its powers differentiable.
             let missed = t * (-x).sigmoid() + (1.0 - t) * x.sigmoid();
-            let loss = missed.clamp_min(1e-30).powf(self.gamma) * cross_entropy;
+            let loss = missed.clamp_min(1e-30).powf(self.gamma) * (positive + negative);
             self.alpha.map_or(loss, |alpha| (alpha * t + (1.0 - alpha) * (1.0 - t)) * loss)
         })
     }

@@ -1,5 +1,6 @@
 //! Losses that ask for a margin: between classes, between two scores, or from 0.
 
+use super::binary::cross_entropy_terms;
 use super::{
     Classes, Reduction, Target, class_weights, elementwise, equal_shapes, of_elements, options,
     plain,
@@ -217,7 +218,8 @@ impl<T: Float> MultilabelSoftMargin<T> {
         }
         let weights = class_weights(op, logits, self.weights.as_ref());
         tape.scope(op, || {
-            let terms = targets * (-logits).softplus() + (1.0 - targets) * logits.softplus();
+            let [positive, negative] = cross_entropy_terms(logits, targets);
+            let terms = positive + negative;
             let terms = weights.map_or(terms, |weights| weights * terms);
             self.reduction.apply(terms.mean(&[-1], false))
         })

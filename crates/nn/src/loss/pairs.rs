@@ -99,7 +99,9 @@ impl TripletMargin {
     ) -> Var<'t, T> {
         assert!(self.p > 0.0, "triplet_margin: p must be positive, got {}", self.p);
         check_vectors("triplet_margin", &[anchor, positive, negative]);
-        self.loss_with_distance(anchor, positive, negative, |a, b| norm(a - b + self.eps, self.p))
+        self.loss_with_distance(anchor, positive, negative, |a, b| {
+            (a - b + self.eps).norm(self.p, &[-1], false)
+        })
     }
 
     /// Computes the loss with a distance of your own, which takes two of the inputs. PyTorch:
@@ -133,21 +135,6 @@ impl TripletMargin {
             self.reduction.apply((self.margin + near - far).clamp_min(0.0))
         })
     }
-}
-
-/// Returns the p-norm over the last axis. The derivative at 0 is 0.
-fn norm<T: Float>(x: Var<'_, T>, p: f64) -> Var<'_, T> {
-    if p == 1.0 {
-        return x.abs().sum(&[-1], false);
-    }
-    if p == f64::INFINITY {
-        return x.abs().max(&[-1], false);
-    }
-    let powers = if p == 2.0 { x.square() } else { x.abs().powf(p) };
-    let sum = powers.sum(&[-1], false);
-    let zero = sum.eq(0);
-    let safe = Var::where_(zero, 1, sum);
-    Var::where_(zero, 0, if p == 2.0 { safe.sqrt() } else { safe.powf(1.0 / p) })
 }
 
 plain! {
