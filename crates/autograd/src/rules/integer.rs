@@ -207,6 +207,18 @@ impl<'t, T: Float> Var<'t, T> {
         self.position("argmin", axis, keepdim, |axis| IntegerOp::ArgMin { axis })
     }
 
+    /// Returns the number of elements that are not zero, over axes. NaN is not zero.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn count_nonzero(self, axes: &[isize], keepdim: bool) -> Index<'t, T> {
+        let reduced = self.fits(shapes::reduce("count_nonzero", &self.shape(), axes));
+        let shape = if keepdim { reduced.kept } else { reduced.dropped };
+        let bits = (0..8).map(|axis| u8::from(reduced.chosen[axis]) << axis).sum();
+        self.tape.integers(IntegerOp::CountNonzero { axes: bits }, &[self.id], shape)
+    }
+
     #[track_caller]
     fn position(
         self,

@@ -80,6 +80,25 @@ impl<'t, T: Float> Var<'t, T> {
         self.fits(shapes::broadcast("masked_fill", &mask.shape(), &self.shape()));
         mask.choose("masked_fill", value, self)
     }
+
+    /// Returns whether at least one element is not zero, over axes or, if `axes` is empty, over all. NaN is
+    /// not zero.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn any(self, axes: &[isize], keepdim: bool) -> Mask<'t, T> {
+        self.ne(0).any(axes, keepdim)
+    }
+
+    /// Returns whether no element is zero, over axes or, if `axes` is empty, over all. NaN is not zero.
+    ///
+    /// # Panics
+    /// If an axis does not exist or is named twice.
+    #[track_caller]
+    pub fn all(self, axes: &[isize], keepdim: bool) -> Mask<'t, T> {
+        self.ne(0).all(axes, keepdim)
+    }
 }
 
 /// Methods for derivative rules.

@@ -2,7 +2,7 @@
 //! derivative. The values are gathered there, so their derivatives are those of `gather`: an element that
 //! was chosen gets the whole cotangent, also if others are equal to it.
 
-use crate::graph::{Index, IndexOp, IntegerOp, Mask, Var, View};
+use crate::graph::{Index, IndexOp, IntegerOp, Var, View};
 use wengert_tensor::{Float, LinePick, shapes, shapes::Reduced};
 
 impl<'t, T: Float> Var<'t, T> {
@@ -201,36 +201,5 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.same_tape("searchsorted", values.tape);
         let shape = self.fits(shapes::searchsorted(&self.shape(), &values.shape()));
         self.tape.integers(IntegerOp::SearchSorted { right }, &[self.id, values.id], shape)
-    }
-
-    /// Returns the number of elements that are not zero, over axes. NaN is not zero.
-    ///
-    /// # Panics
-    /// If an axis does not exist or is named twice.
-    #[track_caller]
-    pub fn count_nonzero(self, axes: &[isize], keepdim: bool) -> Index<'t, T> {
-        let reduced = self.fits(shapes::reduce("count_nonzero", &self.shape(), axes));
-        let shape = if keepdim { reduced.kept } else { reduced.dropped };
-        let bits = (0..8).map(|axis| u8::from(reduced.chosen[axis]) << axis).sum();
-        self.tape.integers(IntegerOp::CountNonzero { axes: bits }, &[self.id], shape)
-    }
-
-    /// Returns whether at least one element is not zero, over axes or, if `axes` is empty, over all. NaN is
-    /// not zero.
-    ///
-    /// # Panics
-    /// If an axis does not exist or is named twice.
-    #[track_caller]
-    pub fn any(self, axes: &[isize], keepdim: bool) -> Mask<'t, T> {
-        self.ne(0).any(axes, keepdim)
-    }
-
-    /// Returns whether no element is zero, over axes or, if `axes` is empty, over all. NaN is not zero.
-    ///
-    /// # Panics
-    /// If an axis does not exist or is named twice.
-    #[track_caller]
-    pub fn all(self, axes: &[isize], keepdim: bool) -> Mask<'t, T> {
-        self.ne(0).all(axes, keepdim)
     }
 }

@@ -120,10 +120,6 @@ impl<'t, T: Float> Var<'t, T> {
         let index = index.into_index(tape);
         let (_, at, source) = self.scattering("scatter_reduce", axis, index, source);
         let (own, n) = (self.reshaped(&[size]), at.shape()[0]);
-        let added = |to: Self, x: Self| {
-            let rows = Part::Rows { axis: 0, index: at.id };
-            tape.assemble(&[(Part::Whole, to.id), (rows, x.id)], Shape::new(&[size]))
-        };
         // The elements of `self`, without those that do not take part.
         let base = |nothing: f64| {
             if include_self {
@@ -135,10 +131,11 @@ impl<'t, T: Float> Var<'t, T> {
         let source = source.reshaped(&[n]);
         let entries = |nothing: f64| Var::concat(&[base(nothing), source], 0);
         let out = match how {
-            ScatterReduce::Sum => added(base(0.0), source),
+            ScatterReduce::Sum => base(0.0).index_add(0, at, source),
             ScatterReduce::Mean => {
                 let ones = tape.full([size], if include_self { 1.0 } else { 0.0 });
-                added(base(0.0), source) / added(ones, tape.full([n], 1.0)).clamp_min(1.0)
+                let counts = ones.index_add(0, at, tape.full([n], 1.0));
+                base(0.0).index_add(0, at, source) / counts.clamp_min(1.0)
             }
             ScatterReduce::Product => {
                 // The entries of each place are consecutive, the one of `self` first. There the recurrence
@@ -165,10 +162,7 @@ impl<'t, T: Float> Var<'t, T> {
                 let equal = entries.eq(chosen.detach().rows(targets));
                 let differences = Var::where_(equal, entries - value.rows(targets), 0);
                 let zeros = tape.full([size], 0.0);
-                let sum = |x: Self| {
-                    let rows = Part::Rows { axis: 0, index: targets.id };
-                    tape.assemble(&[(Part::Whole, zeros.id), (rows, x.id)], Shape::new(&[size]))
-                };
+                let sum = |x: Self| zeros.index_add(0, targets, x);
                 let shared = value + sum(differences) / sum(equal.cast()).clamp_min(1.0);
                 Var::where_(finite, shared, chosen)
             }

@@ -36,14 +36,13 @@ impl<T: Element> Tensor<T> {
     }
 
     /// [`at_positions`](Tensor::at_positions) for one position per line.
-    fn one(
+    fn one_at(
         &self,
-        by: LinePick,
-        k: usize,
+        at: Tensor<i64>,
         (axis, reduced): (usize, Reduced),
         keepdim: bool,
     ) -> (Self, Tensor<i64>) {
-        let (values, at) = self.at_positions(self.positions(by, axis, k), axis);
+        let (values, at) = self.at_positions(at, axis);
         if keepdim {
             return (values, at);
         }
@@ -109,7 +108,8 @@ impl<T: Element> Tensor<T> {
     /// If the tensor has no such axis, or `k` is not from 1 to the size of the axis.
     #[track_caller]
     pub fn kthvalue(&self, axis: isize, k: usize, keepdim: bool) -> (Self, Tensor<i64>) {
-        self.one(LinePick::Kth, k, shapes::kthvalue(&self.shape(), axis, k).or_panic(), keepdim)
+        let along = shapes::kthvalue(&self.shape(), axis, k).or_panic();
+        self.one_at(self.positions(LinePick::Kth, along.0, k), along, keepdim)
     }
 
     /// Returns the median along an axis, and its position. Of an even number of elements it is the lower of
@@ -126,7 +126,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn median(&self, axis: isize, keepdim: bool) -> (Self, Tensor<i64>) {
         let along = shapes::one_along("median", &self.shape(), axis).or_panic();
-        self.one(LinePick::Median, 0, along, keepdim)
+        self.one_at(self.positions(LinePick::Median, along.0, 0), along, keepdim)
     }
 
     /// Returns the most frequent element along an axis, and its last position. Of equally frequent elements
@@ -137,7 +137,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn mode(&self, axis: isize, keepdim: bool) -> (Self, Tensor<i64>) {
         let along = shapes::one_along("mode", &self.shape(), axis).or_panic();
-        self.one(LinePick::Mode, 0, along, keepdim)
+        self.one_at(self.positions(LinePick::Mode, along.0, 0), along, keepdim)
     }
 
     /// Returns the running maximum along an axis, and its position. Of equal elements the last counts. From
@@ -205,7 +205,7 @@ impl<T: Number> Tensor<T> {
     #[track_caller]
     pub fn max_with_indices(&self, axis: isize, keepdim: bool) -> (Self, Tensor<i64>) {
         let along = shapes::one_along("max_with_indices", &self.shape(), axis).or_panic();
-        self.extreme_at(self.argmax(axis, true), along, keepdim)
+        self.one_at(self.argmax(axis, true), along, keepdim)
     }
 
     /// Returns the smallest element along an axis, and its position. Of equal elements the first counts, and
@@ -216,18 +216,7 @@ impl<T: Number> Tensor<T> {
     #[track_caller]
     pub fn min_with_indices(&self, axis: isize, keepdim: bool) -> (Self, Tensor<i64>) {
         let along = shapes::one_along("min_with_indices", &self.shape(), axis).or_panic();
-        self.extreme_at(self.argmin(axis, true), along, keepdim)
-    }
-
-    fn extreme_at(
-        &self,
-        at: Tensor<i64>,
-        (axis, reduced): (usize, Reduced),
-        keepdim: bool,
-    ) -> (Self, Tensor<i64>) {
-        let (values, at) = self.at_positions(at, axis);
-        let shape = if keepdim { reduced.kept } else { reduced.dropped };
-        (values.with_shape(shape), at.with_shape(shape))
+        self.one_at(self.argmin(axis, true), along, keepdim)
     }
 }
 
@@ -260,60 +249,6 @@ impl<T: Float> Tensor<T> {
         let last = element(sorted.shape()[at] - 1);
         let out = Tensor::where_(&last.ne(&last), &last, &between);
         if keepdim { out } else { out.with_shape(reduced.dropped) }
-    }
-
-    /// Returns the standard deviation √(Σ(x - mean)² / (n - correction)) over these axes, or over all axes
-    /// if `axes` is empty: the square root of [`var`](Tensor::var).
-    ///
-    /// # Panics
-    /// If the tensor has no such axis, or an axis is named twice.
-    #[track_caller]
-    pub fn std(&self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
-        shapes::reduce("std", &self.shape(), axes).or_panic();
-        self.var(axes, keepdim, correction).sqrt()
-    }
-
-    /// Returns the variance and the mean over these axes, or over all axes if `axes` is empty. See
-    /// [`var`](Tensor::var) for `correction`.
-    ///
-    /// # Panics
-    /// If the tensor has no such axis, or an axis is named twice.
-    #[track_caller]
-    pub fn var_mean(&self, axes: &[isize], keepdim: bool, correction: usize) -> (Self, Self) {
-        shapes::reduce("var_mean", &self.shape(), axes).or_panic();
-        (self.var(axes, keepdim, correction), self.mean(axes, keepdim))
-    }
-
-    /// Returns the p-norm (Σ|x|ᵖ)^(1/p) over these axes, or over all axes if `axes` is empty. `p` = ∞ gives
-    /// the largest |x|, -∞ the smallest, and 0 the number of elements that are not zero. The elements are not
-    /// scaled, so squares may overflow or underflow, as in PyTorch.
-    ///
-    /// ```
-    /// use wengert::tensor::Tensor;
-    /// let x = Tensor::from([3.0, -4.0]);
-    /// assert_eq!(x.norm(2.0, &[], false).item(), 5.0);
-    /// assert_eq!(x.norm(f64::INFINITY, &[], false).item(), 4.0);
-    /// ```
-    ///
-    /// # Panics
-    /// If the tensor has no such axis, an axis is named twice, `p` is NaN, or `p` is infinite and a result has
-    /// no elements to choose from.
-    #[track_caller]
-    pub fn norm(&self, p: f64, axes: &[isize], keepdim: bool) -> Self {
-        shapes::norm(&self.shape(), axes, p).or_panic();
-        if p == f64::INFINITY {
-            self.abs().max(axes, keepdim)
-        } else if p == f64::NEG_INFINITY {
-            self.abs().min(axes, keepdim)
-        } else if p == 0.0 {
-            self.ne(0).cast::<T>().sum(axes, keepdim)
-        } else if p == 1.0 {
-            self.abs().sum(axes, keepdim)
-        } else if p == 2.0 {
-            self.square().sum(axes, keepdim).sqrt()
-        } else {
-            self.abs().powf(p).sum(axes, keepdim).powf(1.0 / p)
-        }
     }
 }
 

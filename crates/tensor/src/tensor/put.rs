@@ -236,7 +236,9 @@ impl<T: Float> Tensor<T> {
         let mut counts = vec![usize::from(include_self); shape.numel()];
         let mut out = self.copied();
         let to = out.make_mut();
-        let mut products: Vec<f64> = to.iter().map(|x| x.to()).collect();
+        // Products are not rounded to the type before the last factor.
+        let products = (how == ScatterReduce::Product).then(|| to.iter().map(|x| x.to()).collect());
+        let mut products: Vec<f64> = products.unwrap_or_default();
         let nothing = match how {
             ScatterReduce::Sum | ScatterReduce::Mean => T::of(0.0),
             ScatterReduce::Product => T::of(1.0),
@@ -246,7 +248,8 @@ impl<T: Float> Tensor<T> {
         for (&place, x) in at.iter().zip(numbers) {
             let place = place as usize;
             if counts[place] == 0 {
-                (to[place], products[place]) = (nothing, nothing.to());
+                to[place] = nothing;
+                products.get_mut(place).into_iter().for_each(|product| *product = nothing.to());
             }
             counts[place] += 1;
             let y = &mut to[place];

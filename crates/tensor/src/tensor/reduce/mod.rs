@@ -5,6 +5,7 @@
 //! depend on the number of threads: the same numbers give the same bits.
 
 mod axes;
+mod norms;
 #[cfg(test)]
 mod tests;
 mod truth;
