@@ -49,14 +49,9 @@ fn is_binary_gz(path: &Path) -> bool {
             .is_some_and(|stem| Path::new(stem).extension().is_some_and(|it| it == "bin"))
 }
 
-fn pixels<const L: usize>(examples: &mut Examples<L>) -> Tensor<u8> {
-    let n = examples.labels[0].len();
-    Tensor::from_vec(std::mem::take(&mut examples.pixels), &[n, CHANNELS, SIDE, SIDE])
-}
-
-fn labels(labels: Vec<i64>) -> Tensor<i64> {
-    let n = labels.len();
-    Tensor::from_vec(labels, &[n])
+fn images(pixels: Vec<u8>) -> Tensor<u8> {
+    let n = pixels.len() / PIXELS;
+    Tensor::from_vec(pixels, &[n, CHANNELS, SIDE, SIDE])
 }
 
 /// Finds the files in their binary form, or else in their Python form.
@@ -181,10 +176,8 @@ impl Cifar10 {
     fn read(paths: &[PathBuf; 6]) -> Result<Self, DataError> {
         let [train @ .., test] = paths;
         let read = |paths: &[PathBuf]| -> Result<_, DataError> {
-            let mut examples = Self::LABELS.read(paths)?;
-            let pixels = pixels(&mut examples);
-            let [classes] = examples.labels;
-            Ok(TensorDataset::new(pixels, labels(classes)))
+            let Examples { pixels, labels: [classes] } = Self::LABELS.read(paths)?;
+            Ok(TensorDataset::new(images(pixels), classes.into()))
         };
         let test = read(std::slice::from_ref(test))?;
         Ok(Cifar10 { train: read(train)?, test })
@@ -414,10 +407,9 @@ impl Cifar100 {
 
     fn read(paths: &[PathBuf; 2]) -> Result<Self, DataError> {
         let read = |path: &PathBuf| -> Result<_, DataError> {
-            let mut examples = Self::LABELS.read(std::slice::from_ref(path))?;
-            let pixels = pixels(&mut examples);
-            let [superclasses, classes] = examples.labels;
-            Ok((TensorDataset::new(pixels, labels(classes)), labels(superclasses)))
+            let Examples { pixels, labels } = Self::LABELS.read(std::slice::from_ref(path))?;
+            let [superclasses, classes] = labels;
+            Ok((TensorDataset::new(images(pixels), classes.into()), superclasses.into()))
         };
         let (test, test_superclasses) = read(&paths[1])?;
         let (train, train_superclasses) = read(&paths[0])?;

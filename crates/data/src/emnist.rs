@@ -94,6 +94,8 @@ pub struct Emnist {
     pub test: TensorDataset<u8>,
 }
 
+mnist::prepare_images!(Emnist);
+
 impl Emnist {
     fn files(split: EmnistSplit) -> Files<4> {
         Files {
@@ -131,25 +133,6 @@ impl Emnist {
     /// If a file is missing or invalid.
     pub fn from_folder(split: EmnistSplit, folder: impl AsRef<Path>) -> Result<Self, DataError> {
         Self::read(split, &Self::files(split).in_folder(folder.as_ref())?)
-    }
-
-    /// Normalises the images of batches to `(x - mean) / std`; see [`TensorDataset::normalize`].
-    ///
-    /// # Panics
-    /// If `std` is zero or negative, or `mean` or `std` is not finite.
-    #[track_caller]
-    pub fn normalize(self, mean: f32, std: f32) -> Self {
-        Emnist { train: self.train.normalize(mean, std), test: self.test.normalize(mean, std) }
-    }
-
-    /// Reshapes the images to `[n, 1, 28, 28]`, the shape that convolutions expect; see
-    /// [`TensorDataset::with_channel`].
-    ///
-    /// # Panics
-    /// If the images already have a channel axis.
-    #[track_caller]
-    pub fn with_channel(self) -> Self {
-        Emnist { train: self.train.with_channel(), test: self.test.with_channel() }
     }
 
     fn read(split: EmnistSplit, paths: &[PathBuf; 4]) -> Result<Self, DataError> {

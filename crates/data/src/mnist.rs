@@ -170,17 +170,20 @@ impl FashionMnist {
     }
 }
 
-/// Implements reading and preparing for the data sets that have four files in the format of MNIST.
-macro_rules! mnist_format {
-    ($($Set:ident),*) => {
-        $(impl $Set {
+/// Implements preparing for the data sets with images in the format of MNIST.
+macro_rules! prepare_images {
+    ($Set:ident) => {
+        impl $Set {
             /// Normalises the images of batches to `(x - mean) / std`; see [`TensorDataset::normalize`].
             ///
             /// # Panics
             /// If `std` is zero or negative, or `mean` or `std` is not finite.
             #[track_caller]
             pub fn normalize(self, mean: f32, std: f32) -> Self {
-                $Set { train: self.train.normalize(mean, std), test: self.test.normalize(mean, std) }
+                $Set {
+                    train: self.train.normalize(mean, std),
+                    test: self.test.normalize(mean, std),
+                }
             }
 
             /// Reshapes the images to `[n, 1, 28, 28]`, the shape that convolutions expect; see
@@ -192,7 +195,17 @@ macro_rules! mnist_format {
             pub fn with_channel(self) -> Self {
                 $Set { train: self.train.with_channel(), test: self.test.with_channel() }
             }
+        }
+    };
+}
+pub(crate) use prepare_images;
 
+/// Implements reading and preparing for the data sets that have four files in the format of MNIST.
+macro_rules! mnist_format {
+    ($($Set:ident),*) => { $(
+        prepare_images!($Set);
+
+        impl $Set {
             fn read(paths: &[PathBuf; 4]) -> Result<Self, DataError> {
                 let [train_images, train_labels, test_images, test_labels] = paths;
                 Ok($Set {
@@ -200,8 +213,8 @@ macro_rules! mnist_format {
                     test: pair(test_images, test_labels, 0..CLASSES)?,
                 })
             }
-        })*
-    };
+        }
+    )* };
 }
 mnist_format!(Mnist, FashionMnist);
 

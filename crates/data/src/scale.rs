@@ -143,9 +143,8 @@ impl Standardize {
     }
 
     fn of(mean: Vec<f32>, std: Vec<f32>) -> Self {
-        let stored =
-            |numbers: Vec<f32>| Stored::new(Tensor::from_slice(&numbers, &[numbers.len()]));
-        Standardize { mean: stored(mean), std: stored(std) }
+        let [mean, std] = [mean, std].map(|numbers| Stored::new(numbers.into()));
+        Standardize { mean, std }
     }
 
     /// Returns the means, `[features]`.
@@ -240,9 +239,8 @@ impl MinMax {
     }
 
     fn of(min: Vec<f32>, max: Vec<f32>) -> Self {
-        let stored =
-            |numbers: Vec<f32>| Stored::new(Tensor::from_slice(&numbers, &[numbers.len()]));
-        MinMax { min: stored(min), max: stored(max) }
+        let [min, max] = [min, max].map(|numbers| Stored::new(numbers.into()));
+        MinMax { min, max }
     }
 
     /// Returns the minima, `[features]`.

@@ -99,12 +99,12 @@ impl TableColumn {
     /// Returns the categories as numbers, `[n]`: indices of [`categories`](TableColumn::categories). A column of numbers
     /// gives its numbers, without their fractions.
     pub fn classes(&self) -> Tensor<i64> {
-        let values: Vec<i64> = match &self.cells {
-            Cells::Numbers { values, .. } => values.iter().map(|&x| x as i64).collect(),
-            Cells::Categories { values, .. } => values.clone(),
-        };
-        let n = values.len();
-        Tensor::from_vec(values, &[n])
+        match &self.cells {
+            Cells::Numbers { values, .. } => {
+                Tensor::from_fn(&[values.len()], |row| values[row] as i64)
+            }
+            Cells::Categories { values, .. } => values.clone().into(),
+        }
     }
 
     pub(super) fn category_of(&self, row: usize) -> Option<&str> {

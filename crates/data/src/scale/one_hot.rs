@@ -59,10 +59,9 @@ impl OneHot {
 
     fn of(columns: &[Vec<i64>]) -> Self {
         let counts: Vec<i64> = columns.iter().map(|column| column.len() as i64).collect();
-        let all = columns.concat();
         OneHot {
-            categories: Stored::new(Tensor::from_slice(&all, &[all.len()])),
-            counts: Stored::new(Tensor::from_slice(&counts, &[counts.len()])),
+            categories: Stored::new(columns.concat().into()),
+            counts: Stored::new(counts.into()),
             unknown_as_zeros: false,
         }
     }
