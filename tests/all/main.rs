@@ -16,7 +16,7 @@ mod observers;
 mod pages;
 mod prepared;
 mod reproducible;
-#[path = "../../crates/tensor/tests/all/scan.rs"]
+#[path = "../../crates/tensor/tests/all/scan/mod.rs"]
 mod scan;
 mod summaries;
 mod vocabulary;

@@ -23,7 +23,7 @@ mod report;
 mod rooms;
 mod rules;
 mod scalars;
-#[path = "../../../tensor/tests/all/scan.rs"]
+#[path = "../../../tensor/tests/all/scan/mod.rs"]
 mod scan;
 mod shapes;
 mod targets;

@@ -19,7 +19,7 @@ mod modules;
 mod mutated;
 mod npy;
 mod scale;
-#[path = "../../../tensor/tests/all/scan.rs"]
+#[path = "../../../tensor/tests/all/scan/mod.rs"]
 mod scan;
 mod stratified;
 mod text;

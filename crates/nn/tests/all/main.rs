@@ -24,6 +24,6 @@ mod pytorch;
 mod recurrent;
 mod references;
 mod sampled;
-#[path = "../../../tensor/tests/all/scan.rs"]
+#[path = "../../../tensor/tests/all/scan/mod.rs"]
 mod scan;
 mod try_predict;

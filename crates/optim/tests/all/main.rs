@@ -9,7 +9,7 @@ mod groups;
 mod modules;
 mod plateau;
 mod pytorch;
-#[path = "../../../tensor/tests/all/scan.rs"]
+#[path = "../../../tensor/tests/all/scan/mod.rs"]
 mod scan;
 mod schedule;
 mod state;

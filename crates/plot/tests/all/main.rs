@@ -6,5 +6,5 @@ mod common;
 mod images;
 #[path = "../../../tensor/tests/all/modules.rs"]
 mod modules;
-#[path = "../../../tensor/tests/all/scan.rs"]
+#[path = "../../../tensor/tests/all/scan/mod.rs"]
 mod scan;

@@ -15,6 +15,6 @@ mod fit;
 mod modules;
 mod plots;
 mod refusals;
-#[path = "../../../tensor/tests/all/scan.rs"]
+#[path = "../../../tensor/tests/all/scan/mod.rs"]
 mod scan;
 mod scores;
