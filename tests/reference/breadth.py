@@ -288,6 +288,36 @@ def layers():
     record("spectral_norm_eval", lambda x, w: spectral(x, w, False), uniform(4, 5), weight)
 
 
+def volumes():
+    record("conv3d", lambda x, w, b: F.conv3d(x, w, b, stride=(2, 1, 3), padding=(1, 0, 2), dilation=(1, 2, 1), groups=2),
+           uniform(2, 4, 4, 5, 3), uniform(6, 2, 3, 2, 2), uniform(6))
+    record("conv3d_plain", F.conv3d, uniform(1, 2, 3, 4, 3), uniform(3, 2, 2, 3, 1))
+    record("conv3d_point", F.conv3d, uniform(2, 2, 3, 2, 2), uniform(3, 2, 1, 1, 1), uniform(3))
+    record("conv3d_apart", lambda x, w: F.conv3d(x, w, stride=(4, 3, 2)), uniform(1, 2, 6, 4, 3), uniform(2, 2, 2, 1, 1))
+    record("conv3d_flat", lambda x, w, b: F.conv3d(x, w, b, padding=(2, 1, 1)), uniform(2, 2, 1, 2, 2),
+           uniform(2, 2, 4, 3, 3), uniform(2))
+    record("conv_transpose3d", lambda x, w, b: F.conv_transpose3d(
+        x, w, b, stride=(3, 1, 2), padding=(1, 0, 1), output_padding=(2, 0, 1), groups=2, dilation=(2, 1, 1)),
+           uniform(2, 4, 3, 2, 2), uniform(4, 3, 2, 2, 3), uniform(6))
+    record("conv_transpose3d_wide", lambda x, w: F.conv_transpose3d(
+        x, w, output_padding=(2, 0, 1), dilation=(3, 1, 2)), uniform(1, 2, 2, 2, 3), uniform(2, 3, 2, 2, 2))
+    record("max_pool3d", lambda x: F.max_pool3d(x ** 2, 2, stride=1, padding=1), uniform(1, 2, 3, 4, 3))
+    record("avg_pool3d", lambda x: F.avg_pool3d(x ** 2, (2, 3, 1), padding=(1, 1, 0)), uniform(1, 2, 3, 4, 3))
+
+    def weight_norm(x, v, g):
+        weight = v * (g / v.abs())
+        assert (weight - torch._weight_norm(v, g, 0)).abs().max() < 1e-15
+        return x * weight
+    record("weight_norm_vector", weight_norm, uniform(4, 5), uniform(5), uniform(5))
+    numbers = torch.tensor([[1, 0, 4], [2, 2, 0]])
+    for name, p in (("two", 2.0), ("one", 1.0), ("most", math.inf)):
+        table = uniform(5, 3)
+        record(f"max_norm_{name}", lambda w: w * 1, table, second=False)
+        with torch.no_grad():
+            F.embedding(numbers, table, max_norm=1.5, norm_type=p)
+        record(f"max_norm_{name}_after", lambda w: F.embedding(numbers, w), table)
+
+
 SIGNS = torch.tensor([[1., -1., 1., 1., -1.]] * 2 + [[-1., -1., 1., -1., 1.]] * 2, dtype=torch.float64)
 LISTS = torch.tensor([[3, 0, -1, 1, 2], [1, -1, -1, -1, 0], [0, 1, 2, 3, 4], [-1, 2, 3, 0, 1]])
 
@@ -297,6 +327,7 @@ def main():
     activations()
     losses()
     layers()
+    volumes()
     store(__file__, OUT, {})
 
 

@@ -63,6 +63,17 @@ def layers():
         "local_response_norm_even": (nn.LocalResponseNorm(4, alpha=0.6, beta=0.4, k=2.0), (2, 5, 2, 2)),
         "silu": (nn.SiLU(), (3, 5)),
         "leaky_relu": (nn.LeakyReLU(0.2), (3, 5)),
+        "conv3d": (nn.Conv3d(2, 3, (2, 3, 2), stride=(2, 1, 1), padding=(1, 0, 2)), (2, 2, 5, 4, 3)),
+        "conv3d_groups": (nn.Conv3d(4, 6, (3, 2, 1), dilation=(1, 2, 1), groups=2, bias=False), (2, 4, 3, 4, 2)),
+        "conv3d_same": (nn.Conv3d(2, 2, (4, 3, 2), padding="same", dilation=(1, 1, 2)), (2, 2, 3, 4, 3)),
+        "conv3d_reflect": (nn.Conv3d(1, 2, (3, 1, 2), stride=2, padding=(2, 1, 1), padding_mode="reflect"),
+                           (2, 1, 4, 3, 3)),
+        "conv3d_circular": (nn.Conv3d(1, 2, 2, padding=(1, 0, 2), padding_mode="circular"), (1, 1, 2, 3, 3)),
+        "conv_transpose3d": (nn.ConvTranspose3d(4, 2, (3, 2, 1), stride=(2, 1, 3), padding=(1, 0, 0),
+                                                output_padding=(1, 0, 2), groups=2), (2, 4, 2, 3, 2)),
+        "conv_transpose3d_dilated": (nn.ConvTranspose3d(2, 3, 2, dilation=(3, 1, 2), output_padding=(2, 0, 1),
+                                                        bias=False), (1, 2, 2, 2, 3)),
+        "batch_norm3d": (nn.BatchNorm3d(3), (2, 3, 3, 2, 4)),
     }
 
 

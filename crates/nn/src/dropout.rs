@@ -192,14 +192,68 @@ impl AlphaDropout {
 impl<T: Float> Layer<T> for AlphaDropout {
     #[track_caller]
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        /// λα of the scaled exponential linear unit.
-        const LIMIT: f64 = 1.758_099_340_847_376_6;
-        let p = self.p;
-        if x.tape().expect_mode("alpha_dropout") == Mode::Eval || p == 0.0 || p == 1.0 {
-            return x.dropout(p); // a new variable, of zeros for p = 1 in training
+        alpha_dropout("alpha_dropout", x, &x.shape(), self.p)
+    }
+}
+
+/// Sets parts of the input to −λα: one for each element of `parts`, a shape that broadcasts to that of the input.
+#[track_caller]
+fn alpha_dropout<'t, T: Float>(op: &str, x: Var<'t, T>, parts: &[usize], p: f64) -> Var<'t, T> {
+    /// λα of the scaled exponential linear unit.
+    const LIMIT: f64 = 1.758_099_340_847_376_6;
+    if x.tape().expect_mode(op) == Mode::Eval || p == 0.0 || p == 1.0 {
+        return x.dropout(p); // a new variable, of zeros for p = 1 in training
+    }
+    let kept = x.tape().ones(parts).dropout(p).ne(0);
+    let a = ((1.0 - p) * (1.0 + LIMIT * LIMIT * p)).sqrt().recip();
+    a * Var::where_(kept, x, -LIMIT) + a * LIMIT * p
+}
+
+/// Sets each channel of each sample of [N, C, …] to −λα as a whole with probability p in training, and
+/// returns the input values in evaluation: [`AlphaDropout`] of channels. `forward` panics on a tape
+/// without a mode.
+///
+/// ```
+/// use wengert::autograd::Tape;
+/// use wengert::nn::{FeatureAlphaDropout, Layer};
+/// use wengert::tensor::{Philox, Tensor};
+/// let tape = Tape::train(&mut Philox::new(0));
+/// let x = tape.constant(Tensor::ones(&[2, 3, 4, 5]));
+/// let y = FeatureAlphaDropout::new(0.5).forward(x).flatten(2, -1);
+/// assert_eq!(y.max(&[2], false).value(), y.min(&[2], false).value());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct FeatureAlphaDropout {
+    p: f64,
+}
+
+impl FeatureAlphaDropout {
+    /// Creates a layer with drop probability `p`.
+    ///
+    /// # Panics
+    /// If `p` is not from 0 to 1.
+    #[track_caller]
+    pub fn new(p: f64) -> Self {
+        assert!((0.0..=1.0).contains(&p), "FeatureAlphaDropout: p must be from 0 to 1, got {p}");
+        FeatureAlphaDropout { p }
+    }
+
+    /// Returns the probability with which a channel is dropped.
+    pub fn p(self) -> f64 {
+        self.p
+    }
+}
+
+impl<T: Float> Layer<T> for FeatureAlphaDropout {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let op = "feature_alpha_dropout";
+        let mut parts = x.shape().to_vec();
+        if parts.len() < 2 {
+            x.tape().shape_error(format!("{op}: expected [N, C, …], got {parts:?}"))
         }
-        let kept = x.tape().ones(x.shape()).dropout(p).ne(0);
-        let a = ((1.0 - p) * (1.0 + LIMIT * LIMIT * p)).sqrt().recip();
-        a * Var::where_(kept, x, -LIMIT) + a * LIMIT * p
+        parts[2..].fill(1);
+        alpha_dropout(op, x, &parts, self.p)
     }
 }

@@ -64,6 +64,26 @@ impl<T: Float> Embedding<T> {
         self
     }
 
+    /// Scales the vectors with these numbers down to the p-norm `max_norm`, if their norm is larger. Call it
+    /// before [`forward`](Embedding::forward) with the same numbers: together they are PyTorch's
+    /// `Embedding(max_norm=…, norm_type=p)`, which modifies the table in each forward pass. The gradient is the
+    /// one at the scaled vectors.
+    ///
+    /// ```
+    /// use wengert::nn::Embedding;
+    /// use wengert::tensor::Tensor;
+    /// let mut embedding = Embedding::from_tensors(Tensor::from([[3.0, 4.0], [6.0, 8.0], [0.1, 0.1]]));
+    /// embedding.renormalize(&Tensor::from([1i64, 2]), 5.0, 2.0);
+    /// assert_eq!(embedding.weight.value().to_vec(), [3.0, 4.0, 3.0, 4.0, 0.1, 0.1]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a number is not below the number of vectors, or `max_norm` is negative.
+    #[track_caller]
+    pub fn renormalize(&mut self, numbers: &Tensor<i64>, max_norm: f64, p: f64) {
+        renormalize("Embedding", &mut self.weight, numbers, max_norm, p);
+    }
+
     /// Returns the vectors with these numbers.
     ///
     /// # Panics
@@ -109,6 +129,48 @@ fn pad<T: Float>(layer: &str, weight: &mut Param<T>, number: usize) -> i64 {
         table.make_mut()[number * features..(number + 1) * features].fill(T::of(0.0));
     });
     number as i64
+}
+
+/// Scales rows of a table down to a norm.
+#[track_caller]
+fn renormalize<T: Float>(
+    layer: &str,
+    weight: &mut Param<T>,
+    numbers: &Tensor<i64>,
+    max_norm: f64,
+    p: f64,
+) {
+    assert!(max_norm >= 0.0, "{layer}::renormalize: max_norm must not be negative, got {max_norm}");
+    let [count, features] = [0, 1].map(|axis| weight.shape()[axis]);
+    let mut numbers = numbers.to_vec();
+    numbers.sort_unstable();
+    numbers.dedup();
+    for &number in &numbers {
+        assert!(
+            usize::try_from(number).is_ok_and(|number| number < count),
+            "{layer}::renormalize: number {number} is out of range 0..{count}"
+        );
+    }
+    let rows = weight.value().index_select(0, &Tensor::from_slice(&numbers, [numbers.len()]));
+    let norms = rows.norm(p, &[1], false).to_vec();
+    // PyTorch divides by this much more, too. In `f32` a norm of 1 or more does not change by it.
+    let scales = norms
+        .iter()
+        .map(|norm| norm.to())
+        .map(|norm| (norm > max_norm).then(|| T::of(max_norm / (norm + 1e-7))));
+    let long: Vec<(i64, T)> =
+        numbers.iter().zip(scales).filter_map(|(&number, scale)| Some((number, scale?))).collect();
+    if long.is_empty() {
+        return;
+    }
+    weight.update(|table| {
+        let table = table.make_mut();
+        for (number, scale) in long {
+            for x in &mut table[number as usize * features..][..features] {
+                *x = *x * scale;
+            }
+        }
+    });
 }
 
 /// Selects how an [`EmbeddingBag`] combines the vectors of a bag.
@@ -192,6 +254,16 @@ impl<T: Float> EmbeddingBag<T> {
     pub fn padding_index(mut self, number: usize) -> Self {
         self.padding_index = Some(pad("EmbeddingBag", &mut self.weight, number));
         self
+    }
+
+    /// Scales the vectors with these numbers down to the p-norm `max_norm`, as
+    /// [`Embedding::renormalize`] does.
+    ///
+    /// # Panics
+    /// If a number is not below the number of vectors, or `max_norm` is negative.
+    #[track_caller]
+    pub fn renormalize(&mut self, numbers: &Tensor<i64>, max_norm: f64, p: f64) {
+        renormalize("EmbeddingBag", &mut self.weight, numbers, max_norm, p);
     }
 
     /// Returns the combined vectors of bags of the same size: [N, L] → [N, features].

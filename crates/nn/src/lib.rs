@@ -70,8 +70,10 @@
 //! |---|---|---|
 //! | [`Conv1d`] | convolution of signals [N, C, L] | |
 //! | [`Conv2d`] | convolution of images [N, C, H, W] | |
+//! | [`Conv3d`] | convolution of volumes [N, C, D, H, W] | |
 //! | [`ConvTranspose1d`] | transposed convolution of signals | |
 //! | [`ConvTranspose2d`] | transposed convolution of images | |
+//! | [`ConvTranspose3d`] | transposed convolution of volumes | |
 //! | [`Unfold`] | extracts the windows of images as columns | |
 //! | [`Fold`] | sums windows into images | |
 //!
@@ -80,12 +82,19 @@
 //! |---|---|---|
 //! | [`MaxPool1d`] | largest element of each window of signals | |
 //! | [`MaxPool2d`] | largest element of each window of images | |
+//! | [`MaxPool3d`] | largest element of each window of volumes | |
+//! | [`MaxUnpool1d`] | partial inverse of `MaxPool1d` | |
+//! | [`MaxUnpool2d`] | partial inverse of `MaxPool2d` | |
+//! | [`MaxUnpool3d`] | partial inverse of `MaxPool3d` | |
 //! | [`AvgPool1d`] | mean of each window of signals | |
 //! | [`AvgPool2d`] | mean of each window of images | |
+//! | [`AvgPool3d`] | mean of each window of volumes | |
 //! | [`AdaptiveMaxPool1d`] | maxima of signals, with a given output length | |
 //! | [`AdaptiveMaxPool2d`] | maxima of images, with a given output size | |
+//! | [`AdaptiveMaxPool3d`] | maxima of volumes, with a given output size | |
 //! | [`AdaptiveAvgPool1d`] | means of signals, with a given output length | |
 //! | [`AdaptiveAvgPool2d`] | means of images, with a given output size | |
+//! | [`AdaptiveAvgPool3d`] | means of volumes, with a given output size | |
 //!
 //! ## Padding and shape
 //! | | | PyTorch |
@@ -199,6 +208,7 @@
 //! | [`Dropout2d`] | sets whole channels of images to zero in training | |
 //! | [`Dropout3d`] | sets whole channels of volumes to zero in training | |
 //! | [`AlphaDropout`] | sets single elements to a limit in training, and keeps mean and variance | |
+//! | [`FeatureAlphaDropout`] | the same for whole channels | |
 //! | [`DropPath`] | sets whole samples to zero in training | `torchvision.ops.StochasticDepth` |
 //!
 //! ## Losses
@@ -366,8 +376,10 @@ pub use attention::{
     scaled_dot_product_attention,
 };
 pub use bilinear::{Bilinear, Maxout};
-pub use conv::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
-pub use dropout::{AlphaDropout, DropPath, Dropout, Dropout1d, Dropout2d, Dropout3d};
+pub use conv::{Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
+pub use dropout::{
+    AlphaDropout, DropPath, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout,
+};
 pub use embedding::{Bag, Embedding, EmbeddingBag};
 pub use flatten::Flatten;
 pub use lambda::{Lambda, Residual};
@@ -399,8 +411,9 @@ pub use padding::{
     ReplicationPad3d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
 };
 pub use pool::{
-    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
-    AvgPool2d, MaxPool1d, MaxPool2d,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d,
+    MaxUnpool1d, MaxUnpool2d, MaxUnpool3d,
 };
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Rnn, RnnCell};
 pub use sequential::Sequential;

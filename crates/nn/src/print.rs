@@ -11,12 +11,18 @@ pub(crate) fn changed(outline: Outline, options: &[(&'static str, String, &str)]
         .fold(outline, |outline, (name, value, _)| outline.with(*name, Outline::value(value)))
 }
 
-/// Formats a pair for a layer of images as a user writes it: one number if both are equal.
-pub(crate) fn pair([h, w]: [usize; 2]) -> String {
-    if h == w { h.to_string() } else { format!("[{h}, {w}]") }
+/// Formats one number for each axis as a user writes them: one number if all are equal.
+pub(crate) fn sizes(each: &[usize]) -> String {
+    if each.iter().all(|n| *n == each[0]) { each[0].to_string() } else { format!("{each:?}") }
 }
 
-/// Formats a pair for a layer of signals, which are images of height 1: the second number.
-pub(crate) fn along([_, along]: [usize; 2]) -> String {
-    along.to_string()
+/// Formats the padding before and after each axis as a user writes it.
+pub(crate) fn sides(each: &[(usize, usize)]) -> String {
+    if each.iter().all(|(before, after)| before == after) {
+        return sizes(&each.iter().map(|&(n, _)| n).collect::<Vec<_>>());
+    }
+    match each {
+        [one] => format!("{one:?}"),
+        _ => format!("{each:?}"),
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{self, PathBuf};
 use wengert_autograd::{Misfit, Module, Path};
-use wengert_tensor::{FileError, NamedTensors};
+use wengert_tensor::{AnyTensor, FileError, NamedTensors};
 
 /// The parameters and buffers of a model by name, in the order in which the model visits them.
 pub type StateDict = NamedTensors;
@@ -157,7 +157,7 @@ impl LoadOptions {
             return Err(LoadError::Mismatch { path: None, mismatch });
         }
         model.visit_mut(&Path::root(), &mut |path, state| {
-            if let Some(value) = dict.get(&path.to_string()) {
+            if let Some((_, value)) = find(dict, &path.to_string()) {
                 // A misfit is allowed at this point. `set` then returns an error and changes
                 // nothing.
                 let _ = state.set(value);
@@ -223,12 +223,13 @@ impl Mismatch {
         let mut mismatch = Mismatch::default();
         let mut known = HashSet::new();
         for (name, state) in model.named_state() {
-            match dict.get(&name).map(|value| state.fits(value)) {
+            let found = find(dict, &name);
+            match found.as_ref().map(|(_, value)| state.fits(value)) {
                 Some(Ok(())) => {}
                 Some(Err(misfit)) => mismatch.misfits.push((name.clone(), misfit)),
                 None => mismatch.missing.push(name.clone()),
             }
-            known.insert(name);
+            known.insert(found.map_or(name, |(name, _)| name));
         }
         mismatch.unexpected =
             dict.names().filter(|name| !known.contains(*name)).map(String::from).collect();
@@ -335,6 +336,29 @@ impl fmt::Display for Mismatch {
         }
         Ok(())
     }
+}
+
+/// Endings of names in files of PyTorch's older functions `nn.utils.weight_norm` and `nn.utils.spectral_norm`,
+/// each after the name of today.
+const OLDER: [(&str, &str); 5] = [
+    ("parametrizations.weight.original0", "weight_g"),
+    ("parametrizations.weight.original1", "weight_v"),
+    ("parametrizations.weight.original", "weight_orig"),
+    ("parametrizations.weight.0._u", "weight_u"),
+    ("parametrizations.weight.0._v", "weight_v"),
+];
+
+/// Returns the tensor with this name, and the name that it has in the state dict: this name, or an older one.
+fn find<'a>(dict: &'a StateDict, name: &str) -> Option<(String, &'a AnyTensor)> {
+    if let Some(value) = dict.get(name) {
+        return Some((name.into(), value));
+    }
+    let (part, (_, old)) = OLDER.iter().find_map(|row| Some((name.strip_suffix(row.0)?, *row)))?;
+    if !part.is_empty() && !part.ends_with('.') {
+        return None;
+    }
+    let old = format!("{part}{old}");
+    dict.get(&old).map(|value| (old, value))
 }
 
 /// The origin of the tensors, for messages: a file or a state dict.

@@ -1,8 +1,8 @@
 //! Wrappers that compute the weight of a layer from other parameters.
 
 use crate::layer::Layer;
-use wengert_autograd::{Buffer, Mode, Module, Param, Path, Var};
-use wengert_nn_derive::Module;
+use std::fmt;
+use wengert_autograd::{Buffer, FirstState, Mode, Module, Outline, Param, Path, See, SeeMut, Var};
 use wengert_tensor::{Float, Tensor};
 
 /// Returns the parameter `weight` of a layer.
@@ -30,12 +30,72 @@ fn check_axis(wrapper: &str, shape: &[usize], axis: usize) {
     assert!(axis < shape.len(), "{wrapper}: the weight {shape:?} has no axis {axis}");
 }
 
+/// Implements `Module` and `Display` for a wrapper. Its own values and the weight of its layer have names of
+/// their own, and the other parameters of the layer keep theirs: the names of PyTorch's parametrizations. The
+/// arguments are the own values with their names, and the name of the weight.
+macro_rules! renamed {
+    ($Wrapper:ident { $($own:ident: $name:literal),+ }, $weight:literal) => {
+        impl<L: Module, T: Float> Module for $Wrapper<L, T> {
+            fn visit<'m>(&'m self, path: &Path<'_>, see: &mut See<'_, 'm>) {
+                let weight = path.child("weight").to_string();
+                self.layer.visit(path, &mut |at, state| {
+                    if at.to_string() == weight { see(&path.child($weight), state) } else { see(at, state) }
+                });
+                $(self.$own.visit(&path.child($name), see);)+
+            }
+            fn visit_mut<'m>(&'m mut self, path: &Path<'_>, see: &mut SeeMut<'_, 'm>) {
+                let weight = path.child("weight").to_string();
+                self.layer.visit_mut(path, &mut |at, state| {
+                    if at.to_string() == weight { see(&path.child($weight), state) } else { see(at, state) }
+                });
+                $(self.$own.visit_mut(&path.child($name), see);)+
+            }
+            fn first_state(&self) -> Option<FirstState> {
+                self.layer.first_state() // the layer lies at the same path
+            }
+            fn outline(&self) -> Outline {
+                let outline = Outline::new(stringify!($Wrapper)).field("layer", &self.layer);
+                let outline = outline$(.field(stringify!($own), &self.$own))+;
+                crate::print::changed(outline, &[("axis", self.axis.to_string(), "0")])
+            }
+        }
+
+        impl<L: Module, T: Float> fmt::Display for $Wrapper<L, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.outline().fmt(f)
+            }
+        }
+    };
+}
+renamed! {
+    WeightNorm { weight_g: "parametrizations.weight.original0" }, "parametrizations.weight.original1"
+}
+renamed! {
+    SpectralNorm {
+        weight_u: "parametrizations.weight.0._u", weight_v: "parametrizations.weight.0._v"
+    },
+    "parametrizations.weight.original"
+}
+
+/// Returns the lengths of a weight along one axis.
+fn lengths<'t, T: Float>(v: Var<'t, T>, axis: usize) -> Var<'t, T> {
+    match &*others(v.rank(), axis) {
+        [] => v.abs(), // of a vector: the lengths of its elements
+        others => v.norm(2.0, others, true),
+    }
+}
+
 /// Wraps a layer with a weight W, and trains its direction and its lengths instead: W = g · v / ‖v‖,
 /// with one length g for each output. v is the parameter `weight` of the layer.
 ///
 /// The norm is taken over all axes of the weight but one: axis 0, or the axis that
 /// [`along`](WeightNorm::along) sets (1 for transposed convolutions). A new wrapper does not change the
-/// output of the layer. Zero rows of v give NaN, as in PyTorch. (Salimans, Kingma, "Weight
+/// output of the layer. Zero rows of v give NaN, as in PyTorch. The lengths of a weight with one axis, such as
+/// that of a normalisation, are those of its elements.
+///
+/// The names of the parameters are those of PyTorch's `parametrizations.weight_norm`:
+/// `parametrizations.weight.original0` (g) and `….original1` (v); the others keep the names that they have in
+/// the layer. Files with the names of `nn.utils.weight_norm` can be loaded, too. (Salimans, Kingma, "Weight
 /// normalization: a simple reparameterization to accelerate training of deep neural networks", 2016.)
 ///
 /// ```
@@ -47,8 +107,7 @@ fn check_axis(wrapper: &str, shape: &[usize], axis: usize) {
 /// layer.weight_g.set(Tensor::from([[10.0]]));
 /// assert_eq!(layer.predict(&Tensor::from([1.0, 1.0])).to_vec(), [14.0]);
 /// ```
-#[derive(Clone, Debug, Module)]
-#[module(crate = "wengert_autograd")]
+#[derive(Clone, Debug)]
 pub struct WeightNorm<L, T: Float = f32> {
     /// The layer. Its `weight` is v.
     pub layer: L,
@@ -75,7 +134,10 @@ impl<L: Layer<T>, T: Float> WeightNorm<L, T> {
     pub fn along(layer: L, axis: usize) -> Self {
         let weight = weight_of::<T>("WeightNorm", &layer).value();
         check_axis("WeightNorm", &weight.shape(), axis);
-        let lengths = weight.norm(2.0, &others(weight.rank(), axis), true);
+        let lengths = match &*others(weight.rank(), axis) {
+            [] => weight.abs(),
+            others => weight.norm(2.0, others, true),
+        };
         WeightNorm { layer, weight_g: lengths.into(), axis }
     }
 }
@@ -85,8 +147,7 @@ impl<L: Layer<T> + Clone, T: Float> Layer<T> for WeightNorm<L, T> {
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let (tape, param) = (x.tape(), weight_of::<T>("WeightNorm", &self.layer));
         let v = tape.param(param);
-        let lengths = v.norm(2.0, &others(v.rank(), self.axis), true);
-        let weight = v * (tape.param(&self.weight_g) / lengths);
+        let weight = v * (tape.param(&self.weight_g) / lengths(v, self.axis));
         tape.with_param(param, weight, || self.layer.forward(x))
     }
 }
@@ -98,7 +159,11 @@ impl<L: Layer<T> + Clone, T: Float> Layer<T> for WeightNorm<L, T> {
 /// stored vectors u and v, and the step of the optimizer stores the new ones (without an optimizer,
 /// [`Tape::apply_updates`](wengert_autograd::Tape::apply_updates) does). Evaluation uses the stored
 /// vectors. The derivative of σ takes u and v as constants. W is a matrix of one axis, axis 0 or that of
-/// [`along`](SpectralNorm::along), and all others. (Miyato, Kataoka, Koyama, Yoshida, "Spectral
+/// [`along`](SpectralNorm::along), and all others.
+///
+/// The names are those of PyTorch's `parametrizations.spectral_norm`: `parametrizations.weight.original` (W),
+/// `….0._u` and `….0._v`; the other parameters keep the names that they have in the layer. Files with the names
+/// of `nn.utils.spectral_norm` can be loaded, too. (Miyato, Kataoka, Koyama, Yoshida, "Spectral
 /// normalization for generative adversarial networks", 2018.)
 ///
 /// ```
@@ -109,8 +174,7 @@ impl<L: Layer<T> + Clone, T: Float> Layer<T> for WeightNorm<L, T> {
 /// let y = layer.predict(&Tensor::from([3.0, 3.0]));
 /// assert!((y.at(&[0]) - 3.0).abs() < 1e-3 && (y.at(&[1]) - 2.0).abs() < 1e-3);
 /// ```
-#[derive(Clone, Debug, Module)]
-#[module(crate = "wengert_autograd")]
+#[derive(Clone, Debug)]
 pub struct SpectralNorm<L, T: Float = f32> {
     /// The layer.
     pub layer: L,
@@ -126,7 +190,7 @@ impl<L: Layer<T>, T: Float> SpectralNorm<L, T> {
     /// power iteration, as in PyTorch.
     ///
     /// # Panics
-    /// If the layer has no parameter named `weight`, or the weight is empty.
+    /// If the layer has no parameter named `weight`, or the weight is empty or has one axis only.
     #[track_caller]
     pub fn new(layer: L, rng: &mut (impl rand::Rng + ?Sized)) -> Self {
         Self::along(layer, 0, rng)
@@ -136,12 +200,18 @@ impl<L: Layer<T>, T: Float> SpectralNorm<L, T> {
     /// convolutions.
     ///
     /// # Panics
-    /// If the layer has no parameter named `weight`, or the weight is empty or does not have this axis.
+    /// If the layer has no parameter named `weight`, or the weight is empty, has one axis only, or does not have
+    /// this axis.
     #[track_caller]
     pub fn along(layer: L, axis: usize, rng: &mut (impl rand::Rng + ?Sized)) -> Self {
         let weight = weight_of::<T>("SpectralNorm", &layer).value();
         let shape = weight.shape();
         check_axis("SpectralNorm", &shape, axis);
+        assert!(
+            shape.rank() > 1,
+            "SpectralNorm: the weight {shape} is a vector and has no singular values: wrap a layer whose weight \
+             is a matrix or a kernel"
+        );
         assert!(shape.numel() > 0, "SpectralNorm: the weight {shape} has no elements");
         let mut order = vec![axis as isize];
         order.extend(others(shape.rank(), axis));

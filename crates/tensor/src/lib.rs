@@ -37,6 +37,7 @@ mod testing;
 pub use files::{FileError, FileKind, FileProblem, NamedTensors, write_atomically};
 pub use geometry::{
     AxisMap, Conv, Interpolate, InterpolateMode, InterpolateSize, PadMode, Padding, Pair, Pool,
+    Triple, VolumeConv, VolumePadding, VolumePool,
 };
 pub use kernels::{Binary, Expr, Instruction, Opcode, Philox, Program, Unary};
 #[doc(hidden)]

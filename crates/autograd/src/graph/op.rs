@@ -2,7 +2,7 @@
 //! derivative. Both are in `rules`, in one file per family.
 
 use smallvec::SmallVec;
-use wengert_tensor::{Binary, Grouping, LinePick, MAX_RANK, Opcode, Pool, Scan, Unary};
+use wengert_tensor::{Binary, Grouping, LinePick, MAX_RANK, Opcode, Pool, Scan, Unary, VolumePool};
 
 /// The operation of a node. Payloads are small and `Copy`. The target shape is the shape of the node,
 /// and larger payloads are in a table of the tape.
@@ -220,6 +220,11 @@ pub(crate) enum PoolWindows {
     Sliding(Pool),
     /// The node's shape gives the number of windows.
     Adaptive,
+    /// Windows of volumes: the height and the width of a plane are one axis of the operand, and those of the
+    /// result one axis of the result. The numbers are the height and the width of the operand.
+    Volumes(VolumePool, [usize; 2]),
+    /// The same for windows whose number is given: the depth, the height and the width of the result.
+    AdaptiveVolumes([usize; 3], [usize; 2]),
 }
 
 /// The maximum of each window, and its position as a second output.

@@ -1,10 +1,12 @@
 //! Convolution. It is the trilinear form ⟨conv(x, w), gy⟩ of image, weight and cotangent. The operations
 //! of this family are its three partial derivatives, and the rule of each operation uses the other two.
+//! Convolutions of volumes are convolutions of images, between linear maps along the depth.
 
 use crate::graph::{Call, ConvOp, Cotangents, Op, Reads, Tape, Var, place_in, two};
 use ConvOp::{Forward, Input, Weight};
 use smallvec::{SmallVec, smallvec};
-use wengert_tensor::{Conv, Float, Shape, Tensor, shapes};
+use wengert_tensor::axis_maps::VolumeImages;
+use wengert_tensor::{Conv, Float, Shape, Tensor, VolumeConv, shapes};
 
 impl ConvOp {
     pub fn place(self) -> u32 {
@@ -108,6 +110,77 @@ impl<'t, T: Float> Var<'t, T> {
         self.fits(shapes::conv1d(&self.shape(), &weight.shape(), shape.as_deref(), conv));
         let y = self.unsqueeze(2).conv2d(weight.unsqueeze(2), bias, &conv.of_signals());
         y.squeeze(2)
+    }
+
+    /// Returns the convolution of volumes [N, C, D, H, W] with a weight [O, C / groups, kd, kh, kw]:
+    /// [N, O, D′, H′, W′]. It is [`conv2d`](Var::conv2d) with a third axis.
+    ///
+    /// It is computed as one convolution of images: the kd depths of a window are copied side by side as channels. The
+    /// copy, kd times as large as the volumes divided by the stride of the depth, is kept for the gradient of the
+    /// weight.
+    ///
+    /// ```
+    /// use wengert::autograd::Tape;
+    /// use wengert::tensor::{Tensor, VolumeConv};
+    /// let tape = Tape::new();
+    /// let volumes = tape.constant(Tensor::ones(&[2, 3, 8, 17, 32]));
+    /// let weight = tape.watch(Tensor::ones(&[6, 3, 2, 5, 3]));
+    /// let y = volumes.conv3d(weight, None, &VolumeConv::new().stride([2, 1, 1]));
+    /// assert_eq!(y.shape(), [2, 6, 4, 13, 30]);
+    /// assert_eq!(y.value().at(&[0, 0, 0, 0, 0]), 90.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are not five axes, the channels do not fit, or the kernel is larger than the padded
+    /// volume.
+    #[track_caller]
+    pub fn conv3d(self, weight: Self, bias: Option<Self>, conv: &VolumeConv) -> Self {
+        let tape = self.tape;
+        tape.same_tape("conv3d", weight.tape);
+        if let Some(bias) = bias {
+            tape.same_tape("conv3d", bias.tape);
+        }
+        let (x, w, bias_shape) = (self.shape(), weight.shape(), bias.map(Self::shape));
+        let parts = self.fits(VolumeImages::of_conv(&x, &w, bias_shape.as_deref(), conv));
+        let x = self.permute(&[0, 2, 1, 3, 4]);
+        let x = parts.map.iter().fold(x, |x, map| x.map_axis(1, map));
+        let x = x.reshape(parts.apart).permute(&[0, 1, 3, 2, 4]).reshape(parts.images);
+        let weight = weight.permute(&[0, 2, 1, 3, 4]).reshape(parts.weight);
+        let y = x.conv2d(weight, bias, &parts.conv);
+        y.reshape(parts.result).permute(&[0, 2, 1, 3, 4])
+    }
+
+    /// Returns the transposed convolution of volumes [N, C, D, H, W] with a weight
+    /// [C, O / groups, kd, kh, kw]: [N, O, D′, H′, W′]. It is [`conv_transpose2d`](Var::conv_transpose2d) with a
+    /// third axis, and the adjoint of [`conv3d`](Var::conv3d) with respect to its volumes.
+    ///
+    /// # Panics
+    /// If there are not five axes, the channels do not fit, the output padding is too large, or the
+    /// result would have an empty axis.
+    #[track_caller]
+    pub fn conv_transpose3d(
+        self,
+        weight: Self,
+        bias: Option<Self>,
+        conv: &VolumeConv,
+        output_padding: [usize; 3],
+    ) -> Self {
+        let (op, tape) = ("conv_transpose3d", self.tape);
+        tape.same_tape(op, weight.tape);
+        let (x, w, bias_shape) = (self.shape(), weight.shape(), bias.map(Self::shape));
+        let bias_shape = bias_shape.as_deref();
+        let parts = VolumeImages::of_transposed(&x, &w, bias_shape, conv, output_padding);
+        let parts = self.fits(parts);
+        let [_, above, beside] = output_padding;
+        let x = self.permute(&[0, 2, 1, 3, 4]).reshape(parts.images);
+        let weight = weight.permute(&[0, 2, 1, 3, 4]).reshape(parts.weight);
+        let y = x.conv_transpose2d(weight, None, &parts.conv, [above, beside]);
+        let y = y.reshape(parts.apart).permute(&[0, 1, 3, 2, 4]).reshape(parts.result);
+        let y = parts.map.iter().fold(y, |y, map| y.map_axis_transposed(1, map));
+        let y = y.permute(&[0, 2, 1, 3, 4]);
+        let Some(bias) = bias else { return y };
+        tape.same_tape(op, bias.tape);
+        y + bias.reshape(&[-1, 1, 1, 1])
     }
 
     /// Returns the transposed convolution, the adjoint of [`conv2d`](Var::conv2d) with respect to its

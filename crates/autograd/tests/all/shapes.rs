@@ -3,7 +3,9 @@
 
 use crate::common::panic_of;
 use wengert_autograd::{Tape, Var};
-use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor};
+use wengert_tensor::{
+    AxisMap, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor, VolumeConv, VolumePool,
+};
 
 struct Case {
     run: fn(&Tape),
@@ -62,6 +64,12 @@ const CONVOLUTIONS: &[Case] = cases! {
         "conv2d: bias [5]", "expected [6]";
     |t| v(t, &[1, 3, 8, 9]).conv2d(v(t, &[6, 3, 5, 5]), None, &Conv::new().stride([1, 0])) =>
         "conv2d: stride must be at least 1, got [1, 0]";
+    |t| v(t, &[8, 3, 9, 9, 4]).conv3d(v(t, &[6, 3, 1, 1, 5]), None, &VolumeConv::new()) =>
+        "conv3d: ", "width 4, a kernel of 5 does not fit; pad the volume";
+    |t| v(t, &[3, 9, 9, 4]).conv3d(v(t, &[6, 3, 1, 1, 5]), None, &VolumeConv::new()) =>
+        "conv3d: ", "[N, C, D, H, W]", "unsqueeze(0)";
+    |t| v(t, &[1, 4, 5, 5, 6]).conv_transpose3d(v(t, &[3, 4, 2, 2, 2]), None, &VolumeConv::new(), [0; 3]) =>
+        "conv_transpose3d: ", "4 channels", "first two axes exchanged?";
     |t| v(t, &[8, 3, 99]).conv1d(v(t, &[6, 2, 5]), None, &Conv::new()) =>
         "conv1d: input [8, 3, 99] has 3 channels", "[6, 2, 5] with groups 1 expects 2";
     |t| v(t, &[8, 3, 4]).conv1d(v(t, &[6, 3, 5]), None, &Conv::new()) =>
@@ -159,6 +167,13 @@ const POOLS: &[Case] = cases! {
     |t| v(t, &[2, 3, 0]).adaptive_max_pool2d(1) => "adaptive_max_pool2d: ", "axis 2", "[2, 3, 0]";
     |t| v(t, &[2, 0]).adaptive_avg_pool1d(1) => "adaptive_avg_pool1d: ", "axis 1", "[2, 0]";
     |t| v(t, &[2, 0]).adaptive_max_pool1d(1) => "adaptive_max_pool1d: ", "axis 1", "[2, 0]";
+    |t| v(t, &[2, 4, 4]).max_pool3d(&VolumePool::new(2)) => "max_pool3d: ", "volumes [N, C, D, H, W]", "[2, 4, 4]";
+    |t| v(t, &[2, 1, 4, 4]).max_pool3d(&VolumePool::new(2)) => "max_pool3d: ", "axis 1", "[2, 1, 4, 4]", "windows of 2";
+    |t| v(t, &[2, 4, 4, 4]).avg_pool3d(&VolumePool::new(2).dilation(2)) => "avg_pool3d: ", "dilation [2, 2, 2]";
+    |t| v(t, &[2, 0, 4, 4]).adaptive_avg_pool3d(1) => "adaptive_avg_pool3d: ", "axis 1", "size 0";
+    |t| v(t, &[2, 4, 0, 4]).adaptive_max_pool3d(1) => "adaptive_max_pool3d: ", "axis 2", "size 0";
+    |t| v(t, &[1, 2]).max_unpool1d(int([0]), 4) => "max_unpool1d: ", "[1]", "[1, 2]";
+    |t| v(t, &[1, 2, 2, 2]).max_unpool3d(int([0]), 4) => "max_unpool3d: ", "[1]", "[1, 2, 2, 2]";
     |t| v(t, &[1, 2, 2]).max_unpool2d(int([0]), 4) => "max_unpool2d: ", "[1]", "[1, 2, 2]";
     |t| v(t, &[2, 4]).map_axis(-1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis: ", "axis -1", "[2, 4]", "the map requires 3";
     |t| v(t, &[2, 4]).map_axis_transposed(1, &AxisMap::new(3, [[(0, 1.0)]])) => "map_axis_transposed: ", "axis 1", "[2, 4]", "the map requires 1";

@@ -5,7 +5,7 @@ use crate::check_input::{check_bias, check_channels};
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
-use wengert_tensor::{Conv, Float, PadMode, Padding, Tensor};
+use wengert_tensor::{Conv, Float, PadMode, Padding, Tensor, Triple};
 
 /// A convolution of signals: [N, C, L] → [N, O, L′], with one kernel per pair of channels and one
 /// bias per output channel.
@@ -40,7 +40,7 @@ convolution! {
     /// # Panics
     /// If `inputs` or `kernel` is 0.
     Conv1d |inputs, outputs, kernel| [outputs, inputs, kernel];
-    usize, windows in the input, .of_signals()
+    usize, windows in the input, |size| Triple([1, 1, size])
 }
 
 impl<T: Float> Conv1d<T> {
@@ -59,8 +59,7 @@ impl<T: Float> Conv1d<T> {
              groups, got {shape} and {groups} groups"
         );
         check_bias("Conv1d::from_tensors", &weight, bias.as_ref());
-        let padding = Padding::Each([(0, 0), conv.padding[1]]);
-        let options = ConvOptions { conv: conv.of_signals(), padding, ..ConvOptions::default() };
+        let options = ConvOptions::of(conv.of_signals());
         Conv1d { weight: weight.into(), bias: bias.map(Into::into), options }
     }
 
@@ -71,7 +70,8 @@ impl<T: Float> Conv1d<T> {
         self.options.padding = match padding.into() {
             Padding::Each([_, along]) => Padding::Each([(0, 0), along]),
             other => other,
-        };
+        }
+        .into();
         self
     }
 
@@ -103,8 +103,8 @@ impl<T: Float> Layer<T> for Conv1d<T> {
     #[track_caller]
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("conv1d", "N, C, L", x, self.inputs());
-        let (x, conv) = self.options.padded("conv1d", x, [1, self.kernel()]);
+        let (x, conv) = self.options.padded("conv1d", x, [1, 1, self.kernel()]);
         let bias = self.bias.as_ref().map(|bias| x.tape().param(bias));
-        x.conv1d(x.tape().param(&self.weight), bias, &conv)
+        x.conv1d(x.tape().param(&self.weight), bias, &conv.of_images())
     }
 }

@@ -5,7 +5,7 @@ use crate::check_input::{check_bias, check_channels};
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
-use wengert_tensor::{Conv, Float, PadMode, Padding, Pair, Tensor};
+use wengert_tensor::{Conv, Float, PadMode, Padding, Pair, Tensor, Triple};
 
 /// A convolution of images: [N, C, H, W] → [N, O, H′, W′], with one kernel per pair of channels and
 /// one bias per output channel.
@@ -56,7 +56,7 @@ convolution! {
         [outputs, inputs, kh, kw]
     };
     /// `5` is 5 along H and W; `[5, 3]` is 5 along H and 3 along W.
-    impl Into<Pair>, windows in the input
+    impl Into<Pair>, windows in the input, |size| Triple::from(size.into())
 }
 
 impl<T: Float> Conv2d<T> {
@@ -75,15 +75,14 @@ impl<T: Float> Conv2d<T> {
              groups, got {shape} and {groups} groups"
         );
         check_bias("Conv2d::from_tensors", &weight, bias.as_ref());
-        let padding = Padding::Each(conv.padding);
-        let options = ConvOptions { conv, padding, ..ConvOptions::default() };
+        let options = ConvOptions::of(conv);
         Conv2d { weight: weight.into(), bias: bias.map(Into::into), options }
     }
 
     /// Sets the padding: numbers of pixels, or [`Padding::Same`]. The default is no padding.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
-        self.options.padding = padding.into();
+        self.options.padding = padding.into().into();
         self
     }
 
@@ -116,8 +115,9 @@ impl<T: Float> Layer<T> for Conv2d<T> {
     #[track_caller]
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("conv2d", "N, C, H, W", x, self.inputs());
-        let (x, conv) = self.options.padded("conv2d", x, self.kernel());
+        let [kh, kw] = self.kernel();
+        let (x, conv) = self.options.padded("conv2d", x, [1, kh, kw]);
         let bias = self.bias.as_ref().map(|bias| x.tape().param(bias));
-        x.conv2d(x.tape().param(&self.weight), bias, &conv)
+        x.conv2d(x.tape().param(&self.weight), bias, &conv.of_images())
     }
 }

@@ -2,40 +2,46 @@
 
 mod conv1d;
 mod conv2d;
+mod conv3d;
 mod transpose;
 
 pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
-pub use transpose::{ConvTranspose1d, ConvTranspose2d};
+pub use conv3d::Conv3d;
+pub use transpose::{ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 
-use crate::print::{along, changed, pair};
+use crate::print::{changed, sides, sizes};
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
-use wengert_tensor::{Conv, Float, PadMode, Padding, Tensor};
+use wengert_tensor::{Float, PadMode, Tensor, VolumeConv, VolumePadding};
 
-/// The options of a convolutional layer. Layers of signals are convolutions of images of height 1:
-/// the second entry of each pair applies to the signal.
+/// The options of a convolutional layer, along D, H and W. Layers of images use the last two, and layers
+/// of signals the last.
 #[derive(Clone, Copy, Debug, Default)]
 struct ConvOptions {
     /// Stride, dilation and groups. The padding in it is not used.
-    conv: Conv,
-    padding: Padding,
+    conv: VolumeConv,
+    padding: VolumePadding,
     mode: PadMode,
-    output_padding: [usize; 2],
+    output_padding: [usize; 3],
 }
 
 impl ConvOptions {
+    fn of(conv: impl Into<VolumeConv>) -> Self {
+        let conv = conv.into();
+        ConvOptions { conv, padding: VolumePadding::Each(conv.padding), ..Self::default() }
+    }
+
     /// Returns stride, dilation and groups, with the padding in numbers.
     #[track_caller]
-    fn conv<T: Float>(&self, op: &str, x: Var<'_, T>, kernel: [usize; 2]) -> Conv {
+    fn conv<T: Float>(&self, op: &str, x: Var<'_, T>, kernel: [usize; 3]) -> VolumeConv {
         let Ok(padding) = self.padding.around(kernel, &self.conv) else {
-            let show = if x.shape().rank() == 3 { along } else { pair };
             x.tape().shape_error(format!(
                 "{op}: `Padding::Same` requires stride 1, got stride {}: give the padding in numbers",
-                show(self.conv.stride)
+                sizes(&self.conv.stride[5 - x.shape().rank()..])
             ))
         };
-        Conv { padding, ..self.conv }
+        VolumeConv { padding, ..self.conv }
     }
 
     /// Returns the input and the options of its convolution. Zero padding is left to the
@@ -46,34 +52,40 @@ impl ConvOptions {
         &self,
         op: &str,
         x: Var<'t, T>,
-        kernel: [usize; 2],
-    ) -> (Var<'t, T>, Conv) {
+        kernel: [usize; 3],
+    ) -> (Var<'t, T>, VolumeConv) {
         let conv = self.conv(op, x, kernel);
         if self.mode == PadMode::Zeros {
             return (x, conv);
         }
         let mut each = vec![(0, 0); 2];
-        each.extend(&conv.padding[usize::from(x.shape().rank() == 3)..]);
+        each.extend(&conv.padding[5 - x.shape().rank()..]);
         (x.pad_mode(&each, self.mode), conv.padding(0))
     }
 
     /// Adds the options of a layer of images to its printed form.
     fn print_images(&self, outline: Outline) -> Outline {
-        self.print(outline, pair, self.padding.to_string())
+        self.print(outline, 2)
     }
 
     /// Adds the options of a layer of signals to its printed form.
     fn print_signals(&self, outline: Outline) -> Outline {
-        let padding = match self.padding {
-            Padding::Each([_, (before, after)]) if before == after => before.to_string(),
-            Padding::Each([_, both]) => format!("{both:?}"),
-            other => other.to_string(),
-        };
-        self.print(outline, along, padding)
+        self.print(outline, 1)
     }
 
-    fn print(&self, outline: Outline, show: fn([usize; 2]) -> String, padding: String) -> Outline {
-        let padding = if self.padding == Padding::Valid { "0".into() } else { padding };
+    /// Adds the options of a layer of volumes to its printed form.
+    fn print_volumes(&self, outline: Outline) -> Outline {
+        self.print(outline, 3)
+    }
+
+    /// Adds the options along the last axes.
+    fn print(&self, outline: Outline, axes: usize) -> Outline {
+        let show = |numbers: [usize; 3]| sizes(&numbers[3 - axes..]);
+        let padding = match self.padding {
+            VolumePadding::Valid => "0".into(),
+            VolumePadding::Same => "same".into(),
+            VolumePadding::Each(each) => sides(&each[3 - axes..]),
+        };
         let options = [
             ("stride", show(self.conv.stride), "1"),
             ("padding", padding, "0"),
@@ -114,7 +126,7 @@ fn regroup<T: Float>(
     layer: &str,
     weight: &mut Param<T>,
     bias: &mut Option<Param<T>>,
-    conv: &mut Conv,
+    conv: &mut VolumeConv,
     groups: usize,
 ) {
     let shape = weight.shape();
@@ -150,14 +162,13 @@ fn regroup<T: Float>(
 ///
 /// The arguments are: the documentation of `new` and `of`; the name of the layer; the arguments of
 /// its constructors, with the shape of the weight; the documentation of a size, with its type; the
-/// side on which windows lie; and for layers of signals, the method of `Conv` that sets the height to
-/// 1.
+/// side on which windows lie; and a size along D, H and W.
 macro_rules! convolution {
     (
         $(#[$new:meta])*
         $Layer:ident |$inputs:ident, $outputs:ident, $kernel:ident| $shape:expr;
         $(#[$size:meta])*
-        $Size:ty, windows in the $side:ident $(, .$of_signals:ident())?
+        $Size:ty, windows in the $side:ident, |$any:ident| $deep:expr
     ) => {
         impl $Layer {
             /// Creates a layer of `f32` from `inputs` to `outputs` channels with this kernel size.
@@ -199,7 +210,8 @@ macro_rules! convolution {
             $(#[$size])*
             #[must_use]
             pub fn stride(mut self, stride: $Size) -> Self {
-                self.options.conv = self.options.conv.stride(stride)$(.$of_signals())?;
+                let $any = stride;
+                self.options.conv = self.options.conv.stride::<wengert_tensor::Triple>($deep);
                 self
             }
 
@@ -208,7 +220,8 @@ macro_rules! convolution {
             $(#[$size])*
             #[must_use]
             pub fn dilation(mut self, dilation: $Size) -> Self {
-                self.options.conv = self.options.conv.dilation(dilation)$(.$of_signals())?;
+                let $any = dilation;
+                self.options.conv = self.options.conv.dilation::<wengert_tensor::Triple>($deep);
                 self
             }
 

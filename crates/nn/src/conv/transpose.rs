@@ -1,11 +1,11 @@
-//! The transposed convolutions of images and of signals, as layers.
+//! The transposed convolutions of images, of signals and of volumes, as layers.
 
 use super::{ConvOptions, convolution};
 use crate::check_input::check_channels;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
-use wengert_tensor::{Conv, Float, Padding, Pair, Tensor};
+use wengert_tensor::{Conv, Float, Pair, Tensor, Triple, VolumeConv, VolumePadding};
 
 /// A transposed convolution of images: [N, C, H, W] → [N, O, H′, W′], with one bias per output
 /// channel.
@@ -43,7 +43,7 @@ convolution! {
         [inputs, outputs, kh, kw]
     };
     /// `5` is 5 along H and W; `[5, 3]` is 5 along H and 3 along W.
-    impl Into<Pair>, windows in the output
+    impl Into<Pair>, windows in the output, |size| Triple::from(size.into())
 }
 
 impl<T: Float> ConvTranspose2d<T> {
@@ -56,15 +56,15 @@ impl<T: Float> ConvTranspose2d<T> {
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: Conv) -> Self {
         check_transposed("ConvTranspose2d::from_tensors", 4, &weight, bias.as_ref(), conv.groups);
-        let padding = Padding::Each(conv.padding);
-        let options = ConvOptions { conv, padding, ..ConvOptions::default() };
+        let options = ConvOptions::of(conv);
         ConvTranspose2d { weight: weight.into(), bias: bias.map(Into::into), options }
     }
 
     /// Sets the padding: crops this many pixels from each side of the output. The default is 0.
     #[must_use]
     pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
-        self.options.padding = Padding::from(padding.into().0);
+        let Pair([h, w]) = padding.into();
+        self.options.padding = VolumePadding::from([0, h, w]);
         self
     }
 
@@ -72,7 +72,8 @@ impl<T: Float> ConvTranspose2d<T> {
     /// smaller than the stride or the dilation. The default is 0.
     #[must_use]
     pub fn output_padding(mut self, output_padding: impl Into<Pair>) -> Self {
-        self.options.output_padding = output_padding.into().0;
+        let Pair([h, w]) = output_padding.into();
+        self.options.output_padding = [0, h, w];
         self
     }
 
@@ -97,10 +98,12 @@ impl<T: Float> Layer<T> for ConvTranspose2d<T> {
     #[track_caller]
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("conv_transpose2d", "N, C, H, W", x, self.inputs());
-        let conv = self.options.conv("conv_transpose2d", x, self.kernel());
+        let [kh, kw] = self.kernel();
+        let conv = self.options.conv("conv_transpose2d", x, [1, kh, kw]);
         let bias = self.bias.as_ref().map(|bias| x.tape().param(bias));
         let weight = x.tape().param(&self.weight);
-        x.conv_transpose2d(weight, bias, &conv, self.options.output_padding)
+        let [_, above, beside] = self.options.output_padding;
+        x.conv_transpose2d(weight, bias, &conv.of_images(), [above, beside])
     }
 }
 
@@ -115,7 +118,7 @@ fn check_transposed<T: Float>(
     groups: usize,
 ) {
     let shape = weight.shape();
-    let kernel = if rank == 3 { "k" } else { "kh, kw" };
+    let kernel = ["k", "kh, kw", "kd, kh, kw"][rank - 3];
     assert!(
         shape.rank() == rank && groups > 0 && shape[0].is_multiple_of(groups),
         "{op}: expected a weight [inputs, outputs / groups, {kernel}] with inputs a multiple of groups, got \
@@ -157,7 +160,7 @@ convolution! {
     /// # Panics
     /// If `outputs` or `kernel` is 0.
     ConvTranspose1d |inputs, outputs, kernel| [inputs, outputs, kernel];
-    usize, windows in the output, .of_signals()
+    usize, windows in the output, |size| Triple([1, 1, size])
 }
 
 impl<T: Float> ConvTranspose1d<T> {
@@ -170,15 +173,14 @@ impl<T: Float> ConvTranspose1d<T> {
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: Conv) -> Self {
         check_transposed("ConvTranspose1d::from_tensors", 3, &weight, bias.as_ref(), conv.groups);
-        let padding = Padding::Each([(0, 0), conv.padding[1]]);
-        let options = ConvOptions { conv: conv.of_signals(), padding, ..ConvOptions::default() };
+        let options = ConvOptions::of(conv.of_signals());
         ConvTranspose1d { weight: weight.into(), bias: bias.map(Into::into), options }
     }
 
     /// Sets the padding: crops this many elements from each side of the output. The default is 0.
     #[must_use]
     pub fn padding(mut self, padding: usize) -> Self {
-        self.options.padding = Padding::Each([(0, 0), (padding, padding)]);
+        self.options.padding = VolumePadding::from([0, 0, padding]);
         self
     }
 
@@ -186,7 +188,7 @@ impl<T: Float> ConvTranspose1d<T> {
     /// than the stride or the dilation. The default is 0.
     #[must_use]
     pub fn output_padding(mut self, output_padding: usize) -> Self {
-        self.options.output_padding = [0, output_padding];
+        self.options.output_padding = [0, 0, output_padding];
         self
     }
 
@@ -210,9 +212,104 @@ impl<T: Float> Layer<T> for ConvTranspose1d<T> {
     #[track_caller]
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         check_channels("conv_transpose1d", "N, C, L", x, self.inputs());
-        let conv = self.options.conv("conv_transpose1d", x, [1, self.kernel()]);
+        let conv = self.options.conv("conv_transpose1d", x, [1, 1, self.kernel()]);
         let bias = self.bias.as_ref().map(|bias| x.tape().param(bias));
         let weight = x.tape().param(&self.weight);
-        x.conv_transpose1d(weight, bias, &conv, self.options.output_padding[1])
+        x.conv_transpose1d(weight, bias, &conv.of_images(), self.options.output_padding[2])
+    }
+}
+
+/// A transposed convolution of volumes: [N, C, D, H, W] → [N, O, D′, H′, W′], with one bias per output
+/// channel.
+///
+/// D′ = (D − 1)·stride − 2·padding + dilation·(kd − 1) + output padding + 1, and likewise H′ and W′.
+/// [`Var::conv_transpose3d`] defines the result.
+///
+/// ```
+/// use wengert::nn::{ConvTranspose3d, Layer};
+/// use wengert::tensor::{Philox, Tensor};
+/// let mut rng = Philox::new(0);
+/// let layer = ConvTranspose3d::new(16, 8, 3, &mut rng).stride(2).padding(1).output_padding([1, 1, 0]);
+/// assert_eq!(layer.weight.shape(), [16, 8, 3, 3, 3]);
+/// assert_eq!(layer.predict(&Tensor::zeros(&[1, 16, 4, 7, 5])).shape(), [1, 8, 8, 14, 9]);
+/// ```
+#[derive(Clone, Debug, Module)]
+#[module(crate = "wengert_autograd")]
+pub struct ConvTranspose3d<T: Float = f32> {
+    /// The weight w: [inputs, outputs / groups, kd, kh, kw].
+    pub weight: Param<T>,
+    /// The bias b: \[outputs\].
+    pub bias: Option<Param<T>>,
+    #[module(print_with = ConvOptions::print_volumes)]
+    options: ConvOptions,
+}
+
+convolution! {
+    /// Weight and bias are drawn uniformly from ±1/√(outputs / groups · kd · kh · kw), PyTorch's default.
+    ///
+    /// # Panics
+    /// If `outputs` or a size of the kernel is 0.
+    ConvTranspose3d |inputs, outputs, kernel| {
+        let Triple([kd, kh, kw]) = kernel.into();
+        [inputs, outputs, kd, kh, kw]
+    };
+    /// `5` is 5 along D, H and W; `[3, 5, 5]` is 3 along D.
+    impl Into<Triple>, windows in the output, |size| size.into()
+}
+
+impl<T: Float> ConvTranspose3d<T> {
+    /// Creates a layer from a weight [inputs, outputs / groups, kd, kh, kw] and a bias \[outputs\]. `conv`
+    /// gives stride, padding, dilation and groups.
+    ///
+    /// # Panics
+    /// If the weight or the bias has another shape, or if the number of inputs is not a multiple of the
+    /// number of groups.
+    #[track_caller]
+    pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: VolumeConv) -> Self {
+        check_transposed("ConvTranspose3d::from_tensors", 5, &weight, bias.as_ref(), conv.groups);
+        let options = ConvOptions::of(conv);
+        ConvTranspose3d { weight: weight.into(), bias: bias.map(Into::into), options }
+    }
+
+    /// Sets the padding: crops this many elements from each side of the output. The default is 0.
+    #[must_use]
+    pub fn padding(mut self, padding: impl Into<Triple>) -> Self {
+        self.options.padding = VolumePadding::from(padding.into().0);
+        self
+    }
+
+    /// Sets the output padding: adds this many elements at the end of each output axis. It must be
+    /// smaller than the stride or the dilation. The default is 0.
+    #[must_use]
+    pub fn output_padding(mut self, output_padding: impl Into<Triple>) -> Self {
+        self.options.output_padding = output_padding.into().0;
+        self
+    }
+
+    /// Returns the number of input channels.
+    pub fn inputs(&self) -> usize {
+        self.weight.shape()[0]
+    }
+
+    /// Returns the number of output channels.
+    pub fn outputs(&self) -> usize {
+        self.weight.shape()[1] * self.options.conv.groups
+    }
+
+    /// Returns the depth, height and width of the kernel.
+    pub fn kernel(&self) -> [usize; 3] {
+        let shape = self.weight.shape();
+        [shape[2], shape[3], shape[4]]
+    }
+}
+
+impl<T: Float> Layer<T> for ConvTranspose3d<T> {
+    #[track_caller]
+    fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        check_channels("conv_transpose3d", "N, C, D, H, W", x, self.inputs());
+        let conv = self.options.conv("conv_transpose3d", x, self.kernel());
+        let bias = self.bias.as_ref().map(|bias| x.tape().param(bias));
+        let weight = x.tape().param(&self.weight);
+        x.conv_transpose3d(weight, bias, &conv, self.options.output_padding)
     }
 }

@@ -1,9 +1,9 @@
 //! Pooling layers with a given output size.
 
 use crate::layer::Layer;
-use wengert_autograd::Var;
+use wengert_autograd::{Index, Var};
 use wengert_nn_derive::Module;
-use wengert_tensor::{Float, Pair};
+use wengert_tensor::{Float, Pair, Triple};
 
 /// Defines layers: the documentation and the name; the documentation of an output size, with its
 /// type; the type and the value of the field; and the operation.
@@ -93,4 +93,49 @@ adaptive! {
         /// Creates a layer with this output length.
         size: usize => usize: size
     ): adaptive_max_pool1d;
+    /// Averages over windows that together cover each volume: [N, C, D, H, W] (or [C, D, H, W]) → [N, C,
+    /// size]. The windows are those of [`AdaptiveAvgPool2d`].
+    ///
+    /// ```
+    /// use wengert::nn::{AdaptiveAvgPool3d, Layer};
+    /// use wengert::tensor::Tensor;
+    /// let volumes = Tensor::ones(&[2, 6, 7, 28, 20]);
+    /// assert_eq!(AdaptiveAvgPool3d::new(1).predict(&volumes).shape(), [2, 6, 1, 1, 1]);
+    /// assert_eq!(AdaptiveAvgPool3d::new([2, 3, 4]).predict(&volumes).shape(), [2, 6, 2, 3, 4]);
+    /// ```
+    AdaptiveAvgPool3d(
+        /// Creates a layer with this output size: `1`, or `[2, 7, 5]` for depth 2, height 7 and width 5.
+        size: impl Into<Triple> => [usize; 3]: size.into().0
+    ): adaptive_avg_pool3d;
+    /// Takes the largest element of each of `size` windows that together cover a volume. The windows are
+    /// those of [`AdaptiveAvgPool2d`].
+    AdaptiveMaxPool3d(
+        /// Creates a layer with this output size: `1`, or `[2, 7, 5]` for depth 2, height 7 and width 5.
+        size: impl Into<Triple> => [usize; 3]: size.into().0
+    ): adaptive_max_pool3d;
+}
+
+/// Adds the method that also returns positions.
+macro_rules! with_indices {
+    ($($Layer:ident: $op:ident, $whole:literal;)*) => { $(
+        impl $Layer {
+            #[doc = concat!(
+                "Computes the output as [`forward`](Layer::forward) does, and the position of each maximum in its ",
+                $whole, ". PyTorch: `return_indices=True`."
+            )]
+            #[track_caller]
+            pub fn forward_with_indices<'t, T: Float>(
+                &self,
+                x: Var<'t, T>,
+            ) -> (Var<'t, T>, Index<'t, T>) {
+                let scope = x.tape().open(self);
+                scope.close(x.$op(self.size))
+            }
+        }
+    )* };
+}
+with_indices! {
+    AdaptiveMaxPool1d: adaptive_max_pool1d_with_indices, "signal";
+    AdaptiveMaxPool2d: adaptive_max_pool2d_with_indices, "image, counted row by row";
+    AdaptiveMaxPool3d: adaptive_max_pool3d_with_indices, "volume, counted plane by plane and row by row";
 }

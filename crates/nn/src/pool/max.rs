@@ -1,7 +1,8 @@
 //! Max-pooling layers.
 
 use super::pooling;
-use wengert_tensor::{Pair, Pool};
+use wengert_autograd::{Index, Var};
+use wengert_tensor::{Float, Pair, Pool, Triple, VolumePool};
 
 pooling! {
     /// Takes the largest element of each window of images: [N, C, H, W] (or [C, H, W]) → [N, C, H′,
@@ -24,7 +25,7 @@ pooling! {
     MaxPool2d(
         /// `2` is 2 along H and W; `[3, 2]` is 3 along H and 2 along W.
         impl Into<Pair>
-    ): max_pool2d, print_images
+    ): max_pool2d, print_images, Pool, |sides: [(usize, usize); 2]| sides
 }
 
 impl MaxPool2d {
@@ -46,7 +47,8 @@ pooling! {
     /// assert_eq!(layer.predict(&Tensor::zeros(&[8, 2, 100])).shape(), [8, 2, 50]);
     /// assert_eq!(layer.to_string(), "MaxPool1d(kernel: 3, stride: 2, padding: 1)");
     /// ```
-    MaxPool1d(usize): max_pool1d, print_signals, .of_signals()
+    MaxPool1d(usize): max_pool1d, print_signals, Pool, |sides: (usize, usize)| [(0, 0), sides],
+        .of_signals()
 }
 
 impl MaxPool1d {
@@ -55,4 +57,60 @@ impl MaxPool1d {
     pub fn dilation(self, dilation: usize) -> Self {
         MaxPool1d { pool: self.pool.dilation([1, dilation]) }
     }
+}
+
+pooling! {
+    /// Takes the largest element of each window of volumes: [N, C, D, H, W] (or [C, D, H, W]) → [N, C, D′, H′,
+    /// W′]. [`Var::max_pool3d`] defines the result.
+    ///
+    /// ```
+    /// use wengert::nn::{Layer, MaxPool3d};
+    /// use wengert::tensor::Tensor;
+    /// let volumes = Tensor::zeros(&[2, 6, 8, 28, 20]);
+    /// assert_eq!(MaxPool3d::new(2).predict(&volumes).shape(), [2, 6, 4, 14, 10]);
+    /// let layer = MaxPool3d::new([1, 3, 3]).stride([1, 2, 2]).padding([0, 1, 1]);
+    /// assert_eq!(layer.predict(&volumes).shape(), [2, 6, 8, 14, 10]);
+    /// assert_eq!(
+    ///     layer.to_string(),
+    ///     "MaxPool3d(kernel: [1, 3, 3], stride: [1, 2, 2], padding: [0, 1, 1])"
+    /// );
+    /// ```
+    MaxPool3d(
+        /// `2` is 2 along D, H and W; `[1, 2, 2]` is 1 along D.
+        impl Into<Triple>
+    ): max_pool3d, print_volumes, VolumePool, |sides: [(usize, usize); 3]| sides
+}
+
+impl MaxPool3d {
+    /// Sets the dilation: the distance between neighbouring elements of a window. The default is 1.
+    #[must_use]
+    pub fn dilation(self, dilation: impl Into<Triple>) -> Self {
+        MaxPool3d { pool: self.pool.dilation(dilation) }
+    }
+}
+
+/// Adds the method that also returns positions.
+macro_rules! with_indices {
+    ($($Layer:ident: $op:ident, $whole:literal, $Unpool:ident;)*) => { $(
+        impl $Layer {
+            #[doc = concat!(
+                "Computes the output as [`forward`](crate::Layer::forward) does, and the position of each maximum \
+                 in its ", $whole, ", as [`", stringify!($Unpool), "`](crate::", stringify!($Unpool), ") expects \
+                 them. PyTorch: `return_indices=True`."
+            )]
+            #[track_caller]
+            pub fn forward_with_indices<'t, T: Float>(
+                &self,
+                x: Var<'t, T>,
+            ) -> (Var<'t, T>, Index<'t, T>) {
+                let scope = x.tape().open(self);
+                scope.close(x.$op(&self.pool))
+            }
+        }
+    )* };
+}
+with_indices! {
+    MaxPool1d: max_pool1d_with_indices, "signal", MaxUnpool1d;
+    MaxPool2d: max_pool2d_with_indices, "image, counted row by row", MaxUnpool2d;
+    MaxPool3d: max_pool3d_with_indices, "volume, counted plane by plane and row by row", MaxUnpool3d;
 }

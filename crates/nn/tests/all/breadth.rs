@@ -20,7 +20,7 @@ use wengert_nn::{
     multilabel_margin_with, multilabel_soft_margin_with, poisson_nll, smooth_l1_with,
     soft_cross_entropy_with, soft_margin_with, triplet_margin_with,
 };
-use wengert_tensor::{Conv, Philox, Tensor};
+use wengert_tensor::{Conv, Philox, Tensor, VolumeConv, VolumePool};
 
 const FILE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/breadth.safetensors");
@@ -399,6 +399,102 @@ fn layers_agree_with_pytorch() {
     layer.weight_v.set(get("spectral_v/x0"));
     file.compare("spectral_norm_eval", |x| with(&layer, x));
     file.report("layers");
+}
+
+#[test]
+fn convolutions_and_pools_of_volumes_agree_with_pytorch() {
+    let file = References::load();
+    let conv = VolumeConv::new();
+    let strided = conv.stride([2, 1, 3]).padding([1, 0, 2]).dilation([1, 2, 1]).groups(2);
+    file.compare("conv3d", |x| x[0].conv3d(x[1], Some(x[2]), &strided));
+    file.compare("conv3d_plain", |x| x[0].conv3d(x[1], None, &conv));
+    file.compare("conv3d_point", |x| x[0].conv3d(x[1], Some(x[2]), &conv));
+    file.compare("conv3d_apart", |x| x[0].conv3d(x[1], None, &conv.stride([4, 3, 2])));
+    file.compare("conv3d_flat", |x| x[0].conv3d(x[1], Some(x[2]), &conv.padding([2, 1, 1])));
+    let strided = conv.stride([3, 1, 2]).padding([1, 0, 1]).dilation([2, 1, 1]).groups(2);
+    file.compare("conv_transpose3d", |x| {
+        x[0].conv_transpose3d(x[1], Some(x[2]), &strided, [2, 0, 1])
+    });
+    let dilated = conv.dilation([3, 1, 2]);
+    file.compare("conv_transpose3d_wide", |x| {
+        x[0].conv_transpose3d(x[1], None, &dilated, [2, 0, 1])
+    });
+    file.compare("max_pool3d", |x| {
+        x[0].square().max_pool3d(&VolumePool::new(2).stride(1).padding(1))
+    });
+    file.compare("avg_pool3d", |x| {
+        x[0].square().avg_pool3d(&VolumePool::new([2, 3, 1]).padding([1, 1, 0]))
+    });
+    file.report("volumes");
+}
+
+/// A layer whose weight has one axis.
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd")]
+struct Gain {
+    weight: Param<f64>,
+}
+
+impl Layer<f64> for Gain {
+    fn call<'t>(&self, x: Var<'t, f64>) -> Var<'t, f64> {
+        x * x.tape().param(&self.weight)
+    }
+}
+
+#[test]
+fn the_lengths_of_a_vector_are_those_of_its_elements() {
+    let file = References::load();
+    let layer = WeightNorm::new(Gain { weight: file.get("weight_norm_vector/x1").clone().into() });
+    assert_eq!(layer.weight_g.shape(), [5]);
+    file.compare("weight_norm_vector", |x| with(&layer, x));
+    let (text, ..) = crate::common::panic_of(|| {
+        let layer = Gain { weight: Tensor::ones_of(&[3]).into() };
+        drop(SpectralNorm::new(layer, &mut Philox::new(0)));
+    });
+    assert_eq!(
+        text,
+        "SpectralNorm: the weight [3] is a vector and has no singular values: wrap a layer whose weight is a \
+         matrix or a kernel"
+    );
+}
+
+#[test]
+fn rows_of_a_table_are_scaled_down_as_in_pytorch() {
+    let file = References::load();
+    let numbers = Tensor::from([[1i64, 0, 4], [2, 2, 0]]);
+    for (name, p) in [("two", 2.0), ("one", 1.0), ("most", f64::INFINITY)] {
+        let before = file.get(&format!("max_norm_{name}/x0")).clone();
+        let after = format!("max_norm_{name}_after");
+        let mut layer = Embedding::from_tensors(before.clone());
+        layer.renormalize(&numbers, 1.5, p);
+        assert_ne!(*layer.weight.value(), before);
+        file.close(&after, 0, layer.weight.value(), file.get(&format!("{after}/x0")));
+        file.compare(&after, |x| {
+            let tape = x[0].tape();
+            tape.with_param(&layer.weight, x[0], || layer.forward(tape, &numbers))
+        });
+        let mut bags = EmbeddingBag::from_tensors(before);
+        bags.renormalize(&numbers, 1.5, p);
+        assert_eq!(bags.weight.value(), layer.weight.value());
+        // Short rows and other rows do not change.
+        layer.renormalize(&numbers, 1.5 + 1e-6, p);
+        assert_eq!(bags.weight.value(), layer.weight.value());
+    }
+    let mut layer = Embedding::from_tensors(Tensor::ones(&[2, 3]));
+    layer.renormalize(&Tensor::zeros_of(&[0]), 0.0, 2.0);
+    assert_eq!(*layer.weight.value(), Tensor::ones(&[2, 3]));
+    for (number, max_norm, text) in [
+        (2i64, 1.0, "Embedding::renormalize: number 2 is out of range 0..2"),
+        (-1, 1.0, "Embedding::renormalize: number -1 is out of range 0..2"),
+        (0, -1.0, "Embedding::renormalize: max_norm must not be negative, got -1"),
+        (0, f64::NAN, "Embedding::renormalize: max_norm must not be negative, got NaN"),
+    ] {
+        let mut layer = layer.clone();
+        let (got, ..) = crate::common::panic_of(|| {
+            layer.renormalize(&Tensor::from([number]), max_norm, 2.0);
+        });
+        assert_eq!(got, text);
+    }
 }
 
 /// A frozen weight can be normalised, and only the lengths are trained.

@@ -2,14 +2,19 @@
 //! differences: the gradient with differences of the loss, and the Hessian times a direction with
 //! differences of the gradient.
 
-use wengert_autograd::{Gradcheck, Mode, Param, Path, Policy, Tape, Var};
+use crate::operands::{WITH_OTHER_INPUTS, layers};
+use wengert_autograd::{Gradcheck, Mode, Module as _, Param, Path, Policy, Tape, Var};
 use wengert_nn::{
-    AdaptiveAvgPool1d, AdaptiveAvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d, Conv2d,
-    ConvTranspose2d, Dropout2d, GroupNorm, Gru, Hardsigmoid, InstanceNorm1d, InstanceNorm2d, Layer,
-    LayerNorm, LeakyRelu, LearnedPositions, LocalResponseNorm, Lstm, MultiHeadAttention, RmsNorm,
-    Rnn, RotaryPositions, Silu, TransformerEncoderLayer,
+    ActivationCheckpoint, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, Bag,
+    BatchNorm1d, BatchNorm2d, BatchNorm3d, Bilinear, Conv1d, Conv2d, Conv3d, ConvTranspose1d,
+    ConvTranspose2d, ConvTranspose3d, Dropout2d, Embedding, EmbeddingBag, GroupNorm, Gru, GruCell,
+    Hardsigmoid, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, Layer, LayerNorm, LeakyRelu,
+    LearnedPositions, Linear, LocalResponseNorm, Lstm, LstmCell, Maxout, Module,
+    MultiHeadAttention, PRelu, Residual, RmsNorm, Rnn, RnnCell, RotaryPositions, Sequential, Silu,
+    SpectralNorm, Tanh, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, WeightNorm, sequential,
 };
-use wengert_tensor::{Conv, Padding, Philox, Tensor};
+use wengert_tensor::{Conv, Padding, Philox, Tensor, VolumePadding};
 
 fn numbers(shape: &[usize], seed: u64) -> Tensor<f64> {
     Tensor::uniform_of(shape, -2.0, 2.0, &mut Philox::new(seed))
@@ -246,6 +251,129 @@ fn derivatives_of_attention_agree_with_differences() {
     check(&shaken(&layer.norm_first().batch_first()), &[2, 2, 4]);
     check(&LearnedPositions::of(5, 4, rng), &[2, 3, 4]);
     check(&RotaryPositions::new(4), &[2, 3, 4]);
+}
+
+/// A module whose inputs are parts of one variable, or fixed numbers.
+#[derive(Clone, Module)]
+#[module(crate = "wengert_autograd", no_display)]
+struct Of<M> {
+    module: M,
+    #[module(skip)]
+    run: Run<M>,
+}
+
+type Run<M> = for<'t> fn(&M, Var<'t, f64>) -> Var<'t, f64>;
+
+impl<M: wengert_autograd::Module + Clone + Send + Sync + 'static> Layer<f64> for Of<M> {
+    fn call<'t>(&self, x: Var<'t, f64>) -> Var<'t, f64> {
+        (self.run)(&self.module, x)
+    }
+}
+
+#[test]
+fn derivatives_of_linear_layers_agree_with_differences() {
+    let rng = &mut Philox::new(2);
+    check(&Linear::of(3, 2, rng), &[2, 3]);
+    check(&Linear::of(3, 2, rng).without_bias(), &[2, 2, 3]);
+    check(&Maxout::of(3, 2, 3, rng), &[4, 3]);
+    check(&PRelu::of(1), &[2, 3]);
+    check(&shaken(&PRelu::of(3)), &[2, 3, 4]);
+    check(&Residual::new(Linear::of(3, 3, rng)), &[2, 3]);
+    check(&Residual::new(Linear::of(3, 2, rng)).shortcut(Linear::of(3, 2, rng)), &[2, 3]);
+    let layers: Sequential<f64> = sequential![Linear::of(2, 3, rng), Tanh, Linear::of(3, 2, rng)];
+    check(&layers, &[3, 2]);
+    check(&ActivationCheckpoint(layers), &[3, 2]);
+    let bilinear = Bilinear::of(2, 3, 2, rng);
+    let run: Run<Bilinear<f64>> = |m, x| m.forward(x.narrow(-1, 0, 2), x.narrow(-1, 2, 3));
+    check(&Of { module: bilinear, run }, &[2, 5]);
+}
+
+/// The derivatives by the tables. The input is added, so that there is one.
+#[test]
+fn derivatives_of_embeddings_agree_with_differences() {
+    let rng = &mut Philox::new(3);
+    let run: Run<Embedding<f64>> =
+        |m, x| x * m.forward(x.tape(), &Tensor::from([[0i64, 2], [2, 1]]));
+    check(&Of { module: Embedding::of(4, 3, rng), run }, &[2, 2, 3]);
+    let run: Run<EmbeddingBag<f64>> =
+        |m, x| x * m.forward(x.tape(), &Tensor::from([[0i64, 2], [2, 1]]));
+    for bag in [Bag::Sum, Bag::Mean, Bag::Max] {
+        check(&Of { module: EmbeddingBag::of(4, 3, rng).bag(bag), run }, &[2, 3]);
+    }
+}
+
+#[test]
+fn derivatives_of_recurrent_cells_agree_with_differences() {
+    let rng = &mut Philox::new(4);
+    let run: Run<RnnCell<f64>> = |m, x| m.forward(x.narrow(1, 0, 2), Some(x.narrow(1, 2, 3)));
+    check(&Of { module: RnnCell::of(2, 3, rng), run }, &[2, 5]);
+    let run: Run<GruCell<f64>> = |m, x| m.forward(x.narrow(1, 0, 2), Some(x.narrow(1, 2, 3)));
+    check(&Of { module: GruCell::of(2, 3, rng), run }, &[2, 5]);
+    let run: Run<LstmCell<f64>> = |m, x| {
+        let (h, c) = m.forward(x.narrow(1, 0, 2), Some((x.narrow(1, 2, 2), x.narrow(1, 4, 2))));
+        Var::concat(&[h, c], 1)
+    };
+    check(&Of { module: LstmCell::of(2, 2, rng), run }, &[2, 6]);
+}
+
+#[test]
+fn derivatives_of_transformers_agree_with_differences() {
+    let rng = &mut Philox::new(5);
+    let layer = TransformerEncoderLayer::of(4, 2, 3, rng).dropout(0.0).gelu();
+    check(&shaken(&TransformerEncoder::new(vec![layer])), &[2, 1, 4]);
+    let layer = TransformerDecoderLayer::of(4, 2, 3, rng).dropout(0.0).gelu();
+    let run: Run<TransformerDecoderLayer<f64>> =
+        |m, x| m.forward(x.narrow(0, 0, 2), x.narrow(0, 2, 2));
+    check(&shaken(&Of { module: layer.clone(), run }), &[4, 1, 4]);
+    let run: Run<TransformerDecoder<f64>> = |m, x| m.forward(x.narrow(0, 0, 2), x.narrow(0, 2, 2));
+    check(&shaken(&Of { module: TransformerDecoder::new(vec![layer]), run }), &[4, 1, 4]);
+}
+
+#[test]
+fn derivatives_of_weight_wrappers_agree_with_differences() {
+    let rng = &mut Philox::new(6);
+    check(&shaken(&WeightNorm::new(Linear::of(3, 2, rng))), &[2, 3]);
+    check(&shaken(&WeightNorm::along(ConvTranspose1d::of(2, 2, 2, rng), 1)), &[1, 2, 3]);
+    check(&shaken(&WeightNorm::new(LayerNorm::of(&[3]))), &[2, 3]);
+    check(&SpectralNorm::new(Linear::of(3, 2, rng), rng), &[2, 3]);
+    check(&SpectralNorm::along(Conv1d::of(2, 2, 2, rng), 1, rng), &[1, 2, 3]);
+}
+
+#[test]
+fn derivatives_of_layers_of_volumes_agree_with_differences() {
+    let rng = &mut Philox::new(9);
+    check(&Conv3d::of(2, 2, [2, 1, 2], rng).padding([1, 0, 0]), &[1, 2, 2, 2, 3]);
+    let strided = Conv3d::of(2, 4, [2, 2, 1], rng).groups(2).stride([2, 1, 2]).dilation([2, 1, 1]);
+    check(&strided.without_bias(), &[1, 2, 5, 2, 3]);
+    check(&Conv3d::of(1, 2, [3, 2, 1], rng).padding(VolumePadding::Same), &[1, 1, 2, 2, 2]);
+    let transposed = ConvTranspose3d::of(2, 2, [2, 1, 2], rng).stride([2, 1, 3]).groups(2);
+    check(&transposed.padding([1, 0, 0]).output_padding([1, 0, 2]), &[1, 2, 2, 2, 2]);
+    check(&ConvTranspose1d::of(2, 3, 3, rng).stride(2).padding(1), &[2, 2, 3]);
+    check(&shaken(&BatchNorm3d::of(2).without_running_statistics()), &[2, 2, 2, 1, 2]);
+    check_in(Mode::Train, &shaken(&BatchNorm3d::of(2)), &[2, 2, 2, 1, 2]);
+    check(&shaken(&InstanceNorm3d::of(2).affine()), &[1, 2, 2, 2, 2]);
+    check(&AdaptiveAvgPool3d::new([2, 1, 2]), &[1, 2, 3, 2, 3]);
+}
+
+/// Every layer and module with parameters occurs in a test of this file.
+#[test]
+fn the_list_of_layers_with_parameters_is_complete() {
+    let source = include_str!("derivatives.rs");
+    let tests = source.split_once("\n#[test]").unwrap().1;
+    let with_parameters = layers().into_iter().filter(|(layer, _)| {
+        layer.named_state().iter().any(|(_, state)| state.downcast_ref::<Param<f64>>().is_some())
+    });
+    let mut names: Vec<String> =
+        with_parameters.map(|(layer, _)| layer.outline().name().to_string()).collect();
+    names.extend(WITH_OTHER_INPUTS.map(String::from));
+    names.sort();
+    names.dedup();
+    assert!(names.len() > 30, "{names:?}");
+    for name in names {
+        let made = ["of", "new", "from_tensors"].map(|new| format!("{name}::{new}("));
+        let made = made.iter().any(|call| tests.contains(call.as_str()));
+        assert!(made || name == "Sequential", "{name} has parameters, and no test here");
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use wengert_autograd::{Function, Gradcheck, Param, Tape, Var};
 use wengert_nn::{
-    Dropout, Flatten, Identity, Layer, Linear, LogSoftmax, Reduction, Relu, Sequential, Sigmoid,
-    Softmax, Softplus, Tanh, bce_with_logits_with, cross_entropy_with, mse_with, nll_with,
-    poisson_nll_with, sequential,
+    Ctc, Dropout, Flatten, Identity, Layer, Linear, LogSoftmax, MultiMargin, Reduction, Relu,
+    Sequential, Sigmoid, Softmax, Softplus, Tanh, bce_with_logits_with, cross_entropy_with,
+    mse_with, multilabel_margin_with, nll_with, poisson_nll_with, sequential,
 };
 use wengert_tensor::{Philox, Tensor};
 
@@ -98,6 +98,26 @@ fn gradients_of_losses_of_classes_agree_with_differences() {
         check(|x| nll_with(x[0], &pixels, reduction), &[input(&[2, 3, 2])]);
         let single = Tensor::scalar_of(1i64);
         check(|x| cross_entropy_with(x[0], &single, reduction), &[input(&[3])]);
+    }
+}
+
+/// PyTorch has no second derivative of these losses.
+#[test]
+fn second_derivatives_of_ctc_and_margins_agree_with_differences() {
+    for reduction in REDUCTIONS {
+        let labels = Tensor::from([[1i64, 1, 2], [2, 0, 0]]);
+        let ctc = Ctc::new().reduction(reduction);
+        let scores = [input(&[6, 2, 3])];
+        check(|x| ctc.loss(LogSoftmax(-1).forward(x[0]), &labels, &[6, 4], &[3, 1]), &scores);
+        check(|x| ctc.loss(x[0] - 2.0, &labels, &[5, 6], &[2, 0]), &scores);
+        let classes = Tensor::from([2i64, 0, 1]);
+        // With the exponent 2 the loss is curved. No margin is reached exactly.
+        for p in [1, 2] {
+            let margins = MultiMargin::new().p(p).margin(0.7).reduction(reduction);
+            check(|x| margins.loss(x[0], &classes), &[input(&[3, 4])]);
+        }
+        let lists = Tensor::from([[2i64, 0, -1, 1], [1, -1, 0, 0]]);
+        check(|x| multilabel_margin_with(x[0].tanh(), &lists, reduction), &[input(&[2, 4])]);
     }
 }
 

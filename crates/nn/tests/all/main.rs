@@ -27,3 +27,4 @@ mod sampled;
 #[path = "../../../tensor/tests/all/scan/mod.rs"]
 mod scan;
 mod try_predict;
+mod wrappers;

@@ -3,9 +3,11 @@
 
 use wengert_autograd::Tape;
 use wengert_nn::{
-    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
-    AvgPool2d, CircularPad2d, Fold, Layer, MaxPool1d, MaxPool2d, ReflectionPad2d, ReplicationPad2d,
-    Sequential, Unfold, Upsample, ZeroPad2d, sequential,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d, CircularPad2d, CircularPad3d,
+    ConstantPad3d, Fold, Layer, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool1d, MaxUnpool2d,
+    MaxUnpool3d, ReflectionPad2d, ReflectionPad3d, ReplicationPad2d, ReplicationPad3d, Sequential,
+    Unfold, Upsample, ZeroPad2d, ZeroPad3d, sequential,
 };
 use wengert_tensor::{Float, NamedTensors, Tensor};
 
@@ -23,6 +25,8 @@ fn tables<T: Float>() -> Vec<(&'static str, &'static str, Layers<T>)> {
     let wide = Upsample::size([5, 23]);
     let odd = Upsample::scales([1.3, 0.6]);
     let ceil = AvgPool2d::new([3, 4]).stride([2, 3]).padding([1, 2]).ceil_mode(true);
+    let between = AvgPool3d::new([3, 2, 3]).stride([2, 1, 3]).padding([1, 1, 0]);
+    let over = AvgPool3d::new([4, 3, 2]).stride([3, 2, 2]).padding([2, 0, 1]).ceil_mode(true);
     vec![
         (
             "images",
@@ -110,6 +114,54 @@ fn tables<T: Float>() -> Vec<(&'static str, &'static str, Layers<T>)> {
         ("signals", "adaptive_max1d", layers![AdaptiveMaxPool1d::new(4)]),
         ("signals", "adaptive_avg1d", layers![AdaptiveAvgPool1d::new(4)]),
         (
+            "volumes",
+            "max3d",
+            layers![
+                MaxPool3d::new(2),
+                MaxPool3d::new([1, 3, 2]).stride([1, 2, 2]).padding([0, 1, 1]),
+                MaxPool3d::new([3, 2, 4]).stride([2, 3, 5]).padding([1, 0, 2]).ceil_mode(true),
+                MaxPool3d::new(2).stride(1).dilation([3, 1, 2]),
+                MaxPool3d::new([5, 6, 7]),
+                MaxPool3d::new(1).stride([6, 2, 9]),
+            ],
+        ),
+        (
+            "volumes",
+            "avg3d",
+            layers![
+                AvgPool3d::new(2),
+                between,
+                between.count_include_pad(false),
+                over,
+                over.count_include_pad(false),
+            ],
+        ),
+        (
+            "volumes",
+            "adaptive_max3d",
+            layers![AdaptiveMaxPool3d::new([2, 4, 3]), AdaptiveMaxPool3d::new([1, 1, 9])],
+        ),
+        (
+            "volumes",
+            "adaptive_avg3d",
+            layers![
+                AdaptiveAvgPool3d::new([2, 4, 3]),
+                AdaptiveAvgPool3d::new([7, 1, 2]),
+                AdaptiveAvgPool3d::new(1),
+            ],
+        ),
+        (
+            "volumes",
+            "pad3d",
+            layers![
+                ReflectionPad3d::around([(2, 0), (0, 4), (3, 1)]),
+                ReplicationPad3d::around([(1, 2), (0, 9), (3, 1)]),
+                CircularPad3d::around([(0, 5), (0, 6), (3, 1)]),
+                ZeroPad3d::around([(1, 0), (0, 2), (3, 1)]),
+                ConstantPad3d::around([(1, 1), (2, 0), (0, 1)], 0.5),
+            ],
+        ),
+        (
             "columns",
             "fold",
             layers![Fold::new([4, 5], 2), Fold::new([6, 9], [3, 2]).stride([2, 3]).padding([1, 2]),],
@@ -144,12 +196,111 @@ fn compare<T: Float>(tolerance: f64) {
             compared += 1;
         }
     }
-    assert_eq!(2 * compared + 3, file.len(), "all of the file");
+    let of_indices = file.names().filter(|name| name.contains("indices")).count();
+    assert_eq!(2 * compared + 4 + of_indices, file.len(), "all of the file");
 }
 
 #[test]
 fn pools_in_f64_agree_with_pytorch_to_13_digits() {
     compare::<f64>(1e-13);
+}
+
+/// Compares maxima with their positions, and max unpooling.
+macro_rules! compare_indices {
+    ($file:ident, $used:ident: $($name:literal of $input:literal: $pool:expr $(, $unpool:expr, $size:expr)?;)*) => { $(
+        let get = |key: &str| $file.get(&format!("{}/{key}", $name)).unwrap();
+        let tape = Tape::<f64>::new();
+        let x = tape.constant($file.get($input).unwrap().cast());
+        let (y, index) = $pool.forward_with_indices(x);
+        close($name, &y.value(), &get("value").cast(), 0.0);
+        assert_eq!(index.value(), get("index").cast::<i64>(), $name);
+        assert_eq!(y.value(), $pool.predict(&x.value()));
+        $used += 2;
+        $(
+            let y = tape.watch(y.value());
+            let back = $unpool.forward_to(y, index, $size);
+            close($name, &back.value(), &get("back").cast(), 0.0);
+            let ramp = Tensor::from_fn(&back.shape(), |i| (i % 16 + 1) as f64 / 4.0);
+            let gradients = back.backward_from(ramp);
+            close($name, gradients.wrt(y).unwrap(), &get("back_grad").cast(), 0.0);
+            $used += 2;
+        )?
+    )* };
+}
+
+#[test]
+fn positions_and_unpooling_agree_with_pytorch() {
+    let file = NamedTensors::load(FILE).unwrap();
+    let mut used = 0;
+    compare_indices! { file, used:
+        "indices1d/0" of "signals": MaxPool1d::new(3), MaxUnpool1d::new(3), 11;
+        "indices1d/1" of "signals": MaxPool1d::new(2).stride(3).padding(1),
+            MaxUnpool1d::new(2).stride(3).padding(1), 11;
+        "adaptive_indices1d/0" of "signals": AdaptiveMaxPool1d::new(4);
+        "indices2d/0" of "images": MaxPool2d::new([3, 2]), MaxUnpool2d::new([3, 2]), [7, 10];
+        "indices2d/1" of "images": MaxPool2d::new([2, 3]).stride([3, 4]).padding([1, 1]),
+            MaxUnpool2d::new([2, 3]).stride([3, 4]).padding(1), [7, 10];
+        "adaptive_indices2d/0" of "images": AdaptiveMaxPool2d::new([3, 5]);
+        "indices3d/0" of "volumes": MaxPool3d::new([2, 3, 2]), MaxUnpool3d::new([2, 3, 2]), [5, 6, 7];
+        "indices3d/1" of "volumes": MaxPool3d::new([2, 1, 3]).stride([3, 2, 4]).padding([1, 0, 1]),
+            MaxUnpool3d::new([2, 1, 3]).stride([3, 2, 4]).padding([1, 0, 1]), [5, 6, 7];
+        "adaptive_indices3d/0" of "volumes": AdaptiveMaxPool3d::new([5, 3, 7]);
+    }
+    assert_eq!(used, file.names().filter(|name| name.contains("indices")).count());
+}
+
+#[test]
+fn unpooling_has_a_default_size_and_accepts_the_sizes_around_it() {
+    let tape = Tape::<f32>::new();
+    let x = tape.watch(Tensor::arange(0.0, 60.0, 1.0).reshape([1, 3, 4, 5]));
+    let (y, index) = MaxPool2d::new(2).forward_with_indices(x);
+    let layer = MaxUnpool2d::new(2);
+    assert_eq!(layer.forward(y, index).shape(), [1, 3, 4, 4]);
+    assert_eq!(layer.forward_to(y, index, [4, 5]).shape(), x.shape());
+    let wide = MaxUnpool1d::new(3).stride(2).padding(1);
+    let signal = tape.watch(Tensor::ones(&[1, 2, 4]));
+    let places = Tensor::from_fn(&[1, 2, 4], |i| (i % 4) as i64);
+    assert_eq!(wide.forward(signal, &places).shape(), [1, 2, 7]);
+    assert_eq!(wide.to_string(), "MaxUnpool1d(kernel: 3, stride: 2, padding: 1)");
+    assert_eq!(MaxUnpool3d::new([1, 2, 2]).to_string(), "MaxUnpool3d(kernel: [1, 2, 2])");
+    let error = tape.catch(|| _ = layer.forward_to(y, index, 6)).unwrap_err();
+    assert_eq!(
+        error.message,
+        "max_unpool2d: the size of axis 2 must be less than one stride, 2, away from 4 for an input [1, 3, 2, \
+         2], got 6"
+    );
+    let error = tape.catch(|| _ = layer.forward(signal.squeeze(0), &places)).unwrap_err();
+    assert!(error.message.starts_with("max_unpool2d: expected images"), "{error}");
+    let error = tape.catch(|| _ = layer.forward(y, &places)).unwrap_err();
+    assert!(error.message.contains("same shape, got [1, 2, 4] and [1, 3, 2, 2]"), "{error}");
+    // Without elements there is nothing to put.
+    let none = tape.watch(Tensor::zeros(&[0, 2, 3]));
+    let empty = Tensor::zeros_of(&[0, 2, 3]);
+    assert_eq!(MaxUnpool1d::new(2).forward(none, &empty).shape(), [0, 2, 6]);
+}
+
+/// Elements at the end of an odd axis are a window of their own, as in the functions of tensors.
+#[test]
+fn pools_pad_one_side_only() {
+    let tape = Tape::<f64>::new();
+    let signal = Tensor::from([[1.0, 2.0, 3.0]]);
+    let x = tape.constant(signal.clone());
+    let layer = MaxPool1d::new(2).padding_each((0, 1));
+    assert_eq!(layer.forward(x).value().to_vec(), [2.0, 3.0]);
+    assert_eq!(layer.to_string(), "MaxPool1d(kernel: 2, padding: (0, 1))");
+    assert_eq!(AvgPool1d::new(2).padding_each((1, 0)).forward(x).value().to_vec(), [0.5, 2.5]);
+    let image = Tensor::<f64>::from_fn(&[1, 2, 5, 3], |i| (i * 7 % 30) as f64);
+    let layer = MaxPool2d::new([2, 3]).padding_each([(1, 0), (0, 1)]);
+    let direct = image.max_pool2d(&layer.pool());
+    assert_eq!(layer.predict(&image), direct);
+    assert_eq!(direct.shape(), [1, 2, 3, 1]);
+    assert_eq!(layer.to_string(), "MaxPool2d(kernel: [2, 3], padding: [(1, 0), (0, 1)])");
+    let layer = AvgPool3d::new(2).padding_each([(0, 0), (1, 0), (0, 1)]).count_include_pad(false);
+    assert_eq!(layer.predict(&image), image.avg_pool3d(&layer.pool()));
+    assert_eq!(
+        layer.to_string(),
+        "AvgPool3d(kernel: 2, padding: [(0, 0), (1, 0), (0, 1)], count_include_pad: false)"
+    );
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use wengert_autograd::{Param, Path, Tape, Var};
 use wengert_nn::{
-    BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, InstanceNorm1d,
-    InstanceNorm2d, Layer, LayerNorm, LeakyRelu, LocalResponseNorm, Module, RmsNorm, Silu,
-    StateDict, load_state_dict, state_dict,
+    BatchNorm1d, BatchNorm2d, BatchNorm3d, Conv1d, Conv2d, Conv3d, ConvTranspose2d,
+    ConvTranspose3d, GroupNorm, InstanceNorm1d, InstanceNorm2d, Layer, LayerNorm, LeakyRelu,
+    LocalResponseNorm, Module, RmsNorm, Silu, StateDict, load_state_dict, state_dict,
 };
-use wengert_tensor::{AnyTensor, Float, NamedTensors, PadMode, Padding, Philox, Tensor};
+use wengert_tensor::{
+    AnyTensor, Float, NamedTensors, PadMode, Padding, Philox, Tensor, VolumePadding,
+};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/layers.safetensors");
 
@@ -157,6 +159,19 @@ fn all<T: Float>(tolerance: f64) -> NamedTensors {
         local_response_norm_even: LocalResponseNorm::new(4).alpha(0.6).beta(0.4).k(2.0);
         silu: Silu;
         leaky_relu: LeakyRelu(0.2);
+        conv3d: Conv3d::of(2, 3, [2, 3, 2], rng).stride([2, 1, 1]).padding([1, 0, 2]);
+        conv3d_groups: Conv3d::of(4, 6, [3, 2, 1], rng).dilation([1, 2, 1]).groups(2).without_bias();
+        conv3d_same: Conv3d::of(2, 2, [4, 3, 2], rng)
+            .padding(VolumePadding::Same).dilation([1, 1, 2]);
+        conv3d_reflect: Conv3d::of(1, 2, [3, 1, 2], rng)
+            .stride(2).padding([2, 1, 1]).padding_mode(PadMode::Reflect);
+        conv3d_circular: Conv3d::of(1, 2, 2, rng)
+            .padding([1, 0, 2]).padding_mode(PadMode::Circular);
+        conv_transpose3d: ConvTranspose3d::of(4, 2, [3, 2, 1], rng)
+            .stride([2, 1, 3]).padding([1, 0, 0]).output_padding([1, 0, 2]).groups(2);
+        conv_transpose3d_dilated: ConvTranspose3d::of(2, 3, 2, rng)
+            .dilation([3, 1, 2]).output_padding([2, 0, 1]).without_bias();
+        batch_norm3d: BatchNorm3d::of(3);
     }
     let used = theirs.used.into_inner();
     let unused: Vec<_> = theirs.tensors.names().filter(|&name| !used.contains(name)).collect();
@@ -204,6 +219,7 @@ fn initial_values_have_the_range_of_pytorch() {
     assert_eq!((transposed.weight.shape()[1], transposed.outputs()), (4, 8));
     assert_bound("transposed", &transposed.weight, 24.0);
     assert_bound("conv1d", &Conv1d::<f64>::of(8, 64, 5, rng).weight, 40.0);
+    assert_bound("conv3d", &Conv3d::<f64>::of(8, 64, [1, 2, 3], rng).weight, 48.0);
 }
 
 fn error_of(layer: &dyn Layer, shape: &[usize]) -> String {

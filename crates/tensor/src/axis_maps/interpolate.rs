@@ -42,5 +42,5 @@ pub fn interpolation_maps(shape: &[usize], how: &Interpolate) -> ShapeResult<Axi
         let axis = shape.len() - 2 + side;
         (axis as isize, how.map(shape[axis], out[axis], side))
     };
-    Ok(cheapest_first([map(0), map(1)]))
+    Ok(cheapest_first([map(0), map(1)].into_iter().collect()))
 }

@@ -8,20 +8,22 @@ mod average;
 mod border;
 mod interpolate;
 mod unfold;
+mod volume;
 
 pub use crate::geometry::AxisMaps;
-pub use average::{adaptive_average_maps, average_maps};
+pub use average::{
+    adaptive_average_maps, adaptive_volume_average_maps, average_maps, volume_average_maps,
+};
 pub use border::border_maps;
 pub use interpolate::interpolation_maps;
 pub use unfold::UnfoldMaps;
+pub use volume::VolumeImages;
 
-use crate::geometry::AxisMap;
-use smallvec::SmallVec;
-
-/// Orders the maps of rows and columns by cost. Where images shrink, the map of rows goes first: it
-/// is the faster direction, and fewer rows remain for the map of columns.
-fn cheapest_first(maps: [(isize, AxisMap); 2]) -> AxisMaps {
-    let [rows, columns] = maps;
-    let shrinks = rows.1.outputs() <= rows.1.inputs();
-    SmallVec::from_buf(if shrinks { [rows, columns] } else { [columns, rows] })
+/// Orders maps of neighbouring axes, the columns last, by cost. Where images shrink, the map of rows goes
+/// first: it is the faster direction, and fewer rows remain for the map of columns.
+fn cheapest_first(mut maps: AxisMaps) -> AxisMaps {
+    if maps[0].1.outputs() > maps[0].1.inputs() {
+        maps.reverse();
+    }
+    maps
 }

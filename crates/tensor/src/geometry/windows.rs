@@ -1,6 +1,6 @@
 //! The positions of the windows of a pool along one axis.
 
-use super::Pool;
+use super::VolumePool;
 
 /// The windows along one axis. Their number was checked by a shape rule.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +19,23 @@ pub(crate) enum Windows {
 }
 
 impl Windows {
-    /// Returns the windows of a pool along height (`side` 0) or width (`side` 1).
-    pub fn sliding(pool: &Pool, side: usize) -> Self {
+    /// One element for each window: the windows of an axis that is not pooled.
+    pub const ELEMENTS: Self = Windows::Sliding {
+        kernel: 1,
+        stride: 1,
+        padding: 0,
+        after: 0,
+        dilation: 1,
+        count_pad: true,
+    };
+
+    /// Returns the windows of a pool along depth, height and width.
+    pub fn sliding(pool: impl Into<VolumePool>) -> [Self; 3] {
+        let pool = pool.into();
+        [0, 1, 2].map(|side| Self::along(&pool, side))
+    }
+
+    fn along(pool: &VolumePool, side: usize) -> Self {
         Windows::Sliding {
             kernel: pool.kernel[side],
             stride: pool.stride[side],

@@ -25,7 +25,10 @@ mod tests;
 mod unfold;
 mod view;
 
-pub use conv::{conv_transpose1d, conv_transpose2d, conv1d, conv2d, conv2d_input, conv2d_weight};
+pub use conv::{
+    conv_transpose1d, conv_transpose2d, conv_transpose3d, conv1d, conv2d, conv2d_input,
+    conv2d_weight, conv3d,
+};
 pub use index::{
     IndexPut, gather, index_add, index_put, index_range, index_select, part_fits, scatter,
     scatter_add,
@@ -35,9 +38,10 @@ pub use matmul::matmul;
 pub(crate) use matmul::{MatrixShape, matrix_shape};
 pub use order::{kthvalue, one_along, quantile, searchsorted, topk};
 pub use pool::{
-    adaptive_pool1d, adaptive_pool2d, map_axis, max_unpool2d, no_dilation, pick2d, pick2d_range,
-    pool1d, pool2d,
+    adaptive_pool1d, adaptive_pool2d, adaptive_pool3d, map_axis, max_unpool1d, max_unpool2d,
+    max_unpool3d, no_dilation, pick2d, pick2d_range, pool1d, pool2d, pool3d,
 };
+pub(crate) use pool::{undilated, unpool_range};
 pub use rearrange::{
     Diagonal, diagonal, diagonal_matrix, expand, flip, kron, matrices, meshgrid, repeat, roll,
     select_index,

@@ -1,7 +1,7 @@
 //! Pooling: windows that slide over images, and linear maps along an axis.
 
 use super::{ShapeResult, axis, ensure, shape_of};
-use crate::geometry::Pool;
+use crate::geometry::{Pool, VolumePool};
 use crate::layout::{MAX_SIZE, Shape};
 
 /// Returns the shape of the result of pooling over the last two axes of images `[…, C, H, W]`.
@@ -17,6 +17,22 @@ pub fn pool2d(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult {
     let at = images(op, shape)?;
     let mut out = shape_of(op, shape)?;
     for side in 0..2 {
+        out[at + side] = windows(op, shape, at + side, &(*pool).into(), 1 + side)?;
+    }
+    shape_of(op, &out)
+}
+
+/// Returns the shape of the result of pooling over the last three axes of volumes `[…, C, D, H, W]`.
+///
+/// ```
+/// use wengert::tensor::{VolumePool, shapes::pool3d};
+/// let pool = VolumePool::new([3, 2, 2]).stride(2).padding([1, 0, 0]);
+/// assert_eq!(pool3d("max_pool3d", &[8, 6, 9, 28, 27], &pool).unwrap(), [8, 6, 5, 14, 13]);
+/// ```
+pub fn pool3d(op: &str, shape: &[usize], pool: &VolumePool) -> ShapeResult {
+    let at = volumes(op, shape)?;
+    let mut out = shape_of(op, shape)?;
+    for side in 0..3 {
         out[at + side] = windows(op, shape, at + side, pool, side)?;
     }
     shape_of(op, &out)
@@ -27,14 +43,19 @@ pub fn pool2d(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult {
 pub fn pool1d(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult {
     let at = signals(op, shape)?;
     let mut out = shape_of(op, shape)?;
-    out[at] = windows(op, shape, at, pool, 1)?;
+    out[at] = windows(op, shape, at, &(*pool).into(), 2)?;
     shape_of(op, &out)
 }
 
 /// Checks that the pool has no dilation, which average pooling does not support.
 pub fn no_dilation(op: &str, pool: &Pool) -> ShapeResult<()> {
-    ensure(pool.dilation == [1, 1], || {
-        format!("{op}: average pooling has no dilation, got dilation {:?}", pool.dilation)
+    undilated(op, &pool.dilation)
+}
+
+/// Checks that no dilation is given.
+pub(crate) fn undilated(op: &str, dilation: &[usize]) -> ShapeResult<()> {
+    ensure(dilation.iter().all(|&step| step == 1), || {
+        format!("{op}: average pooling has no dilation, got dilation {dilation:?}")
     })
 }
 
@@ -43,6 +64,17 @@ pub fn adaptive_pool2d(op: &str, shape: &[usize], size: [usize; 2]) -> ShapeResu
     let at = images(op, shape)?;
     let mut out = shape_of(op, shape)?;
     for side in 0..2 {
+        not_empty(op, shape, at + side)?;
+        out[at + side] = size[side];
+    }
+    shape_of(op, &out)
+}
+
+/// Returns the shape of the result of pooling to a given number of windows over the last three axes.
+pub fn adaptive_pool3d(op: &str, shape: &[usize], size: [usize; 3]) -> ShapeResult {
+    let at = volumes(op, shape)?;
+    let mut out = shape_of(op, shape)?;
+    for side in 0..3 {
         not_empty(op, shape, at + side)?;
         out[at + side] = size[side];
     }
@@ -73,26 +105,57 @@ pub fn pick2d(op: &str, shape: &[usize], index: &[usize]) -> ShapeResult {
 
 /// Returns the shape of images of this size to which elements are added at indices.
 pub fn max_unpool2d(shape: &[usize], index: &[usize], size: [usize; 2]) -> ShapeResult {
-    let at = images("max_unpool2d", shape)?;
+    unpooled("max_unpool2d", images("max_unpool2d", shape)?, shape, index, &size)
+}
+
+/// Returns the shape of signals of this size to which elements are added at indices.
+pub fn max_unpool1d(shape: &[usize], index: &[usize], size: usize) -> ShapeResult {
+    unpooled("max_unpool1d", signals("max_unpool1d", shape)?, shape, index, &[size])
+}
+
+/// Returns the shape of volumes of this size to which elements are added at indices.
+pub fn max_unpool3d(shape: &[usize], index: &[usize], size: [usize; 3]) -> ShapeResult {
+    unpooled("max_unpool3d", volumes("max_unpool3d", shape)?, shape, index, &size)
+}
+
+fn unpooled(op: &str, at: usize, shape: &[usize], index: &[usize], size: &[usize]) -> ShapeResult {
     ensure(index == shape, || {
         format!(
-            "max_unpool2d: the index and the elements must have the same shape, got {index:?} and \
-             {shape:?}"
+            "{op}: the index and the elements must have the same shape, got {index:?} and {shape:?}"
         )
     })?;
-    let mut out = shape_of("max_unpool2d", shape)?;
-    out[at..].copy_from_slice(&size);
-    shape_of("max_unpool2d", &out)
+    let mut out = shape_of(op, shape)?;
+    out[at..].copy_from_slice(size);
+    shape_of(op, &out)
 }
 
 /// Checks that every index lies within an image of this shape, whose last two axes count as one.
 pub fn pick2d_range(op: &str, index: &[i64], shape: &[usize]) -> ShapeResult<()> {
-    let size = shape[images(op, shape)?..].iter().fold(1usize, |n, &size| n.saturating_mul(size));
+    images(op, shape)?;
+    unpool_range(op, index, shape, 2)
+}
+
+/// Checks that every index lies within a signal, image or volume of this shape, whose last `axes` axes count as
+/// one.
+pub(crate) fn unpool_range(
+    op: &str,
+    index: &[i64],
+    shape: &[usize],
+    axes: usize,
+) -> ShapeResult<()> {
+    let last = &shape[shape.len() - axes..];
+    let size = last.iter().fold(1usize, |n, &size| n.saturating_mul(size));
+    let place = match axes {
+        1 => "the last axis",
+        2 => "the last two axes",
+        _ => "the last three axes",
+    };
+    let as_one = if axes > 1 { ", counted as one" } else { "" };
     // A negative number is out of range too: as `u64` it is a large number.
     match index.iter().find(|&&i| i as u64 >= size as u64) {
         None => Ok(()),
         Some(i) => Err(format!(
-            "{op}: index {i} is out of range 0..{size} of the last two axes of shape {shape:?}, counted as one"
+            "{op}: index {i} is out of range 0..{size} of {place} of shape {shape:?}{as_one}"
         )),
     }
 }
@@ -129,6 +192,14 @@ pub(super) fn images(op: &str, shape: &[usize]) -> ShapeResult<usize> {
     Ok(shape.len() - 2)
 }
 
+/// Returns the axis of the depth of volumes, the third to last.
+pub(super) fn volumes(op: &str, shape: &[usize]) -> ShapeResult<usize> {
+    ensure(shape.len() >= 4, || {
+        format!("{op}: expected volumes [N, C, D, H, W] or [C, D, H, W], got shape {shape:?}")
+    })?;
+    Ok(shape.len() - 3)
+}
+
 /// Returns the axis of signals, the last.
 pub(super) fn signals(op: &str, shape: &[usize]) -> ShapeResult<usize> {
     ensure(shape.len() >= 2, || {
@@ -146,7 +217,13 @@ pub(super) fn not_empty(op: &str, shape: &[usize], axis: usize) -> ShapeResult<(
 }
 
 /// Returns the number of windows along an axis.
-fn windows(op: &str, shape: &[usize], axis: usize, pool: &Pool, side: usize) -> ShapeResult<usize> {
+fn windows(
+    op: &str,
+    shape: &[usize],
+    axis: usize,
+    pool: &VolumePool,
+    side: usize,
+) -> ShapeResult<usize> {
     let (n, kernel, stride) = (shape[axis], pool.kernel[side], pool.stride[side]);
     let ((before, after), dilation) = (pool.padding[side], pool.dilation[side]);
     let padding =

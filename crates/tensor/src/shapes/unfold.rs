@@ -88,6 +88,7 @@ fn places(
         format!("{op}: windows have no groups: groups must be 1, got {}", conv.groups)
     })?;
     let space = Space::images(op);
-    let along = |side: usize| windows(space, shape, size[side], kernel[side], side, conv);
+    let conv = (*conv).into();
+    let along = |side: usize| windows(space, shape, size[side], kernel[side], side + 1, &conv);
     Ok([along(0)?, along(1)?])
 }

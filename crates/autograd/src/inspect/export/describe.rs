@@ -5,7 +5,7 @@ use crate::graph::{
     Arena, ConvOp, Distribution, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Op, Part,
     PoolWindows, Random, Reduce, ScanAlong, View,
 };
-use wengert_tensor::{Conv, Float, Grouping, LinePick, Pool, Scan, Unary};
+use wengert_tensor::{Conv, Float, Grouping, LinePick, Pool, Scan, Unary, VolumePool};
 
 type Attributes = Vec<(&'static str, Attribute)>;
 
@@ -57,6 +57,14 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
         Op::MaxPool(MaxPool { windows, .. }) => match arena.pools[windows as usize] {
             PoolWindows::Sliding(pool) => ("max_pool2d", self::pool(&pool)),
             PoolWindows::Adaptive => ("adaptive_max_pool2d", vec![]),
+            PoolWindows::Volumes(pool, plane) => {
+                let mut attributes = volume_pool(&pool);
+                attributes.push(("plane", plane.into()));
+                ("max_pool3d", attributes)
+            }
+            PoolWindows::AdaptiveVolumes(size, plane) => {
+                ("adaptive_max_pool3d", vec![("size", list(size)), ("plane", plane.into())])
+            }
         },
         Op::MapAxis(MapAxis { axis, transposed, map }) => {
             let map = &arena.maps[map as usize];
@@ -180,6 +188,21 @@ fn conv(conv: &Conv) -> Attributes {
         ("padding", Attribute::List(vec![top, bottom, left, right])),
         ("dilation", conv.dilation.into()),
         ("groups", conv.groups.into()),
+    ]
+}
+
+fn list(sizes: [usize; 3]) -> Attribute {
+    Attribute::List(sizes.map(|n| n as i64).into())
+}
+
+fn volume_pool(pool: &VolumePool) -> Attributes {
+    let sides = pool.padding.iter().flat_map(|&(before, after)| [before as i64, after as i64]);
+    vec![
+        ("kernel", list(pool.kernel)),
+        ("stride", list(pool.stride)),
+        ("padding", Attribute::List(sides.collect())),
+        ("dilation", list(pool.dilation)),
+        ("ceil_mode", pool.ceil_mode.into()),
     ]
 }
 

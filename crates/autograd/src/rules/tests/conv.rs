@@ -5,7 +5,7 @@
 use super::{Row, any};
 use crate::check::Gradcheck;
 use crate::graph::{ConvOp, Op, Tape, Var};
-use wengert_tensor::{Conv, Shape, Tensor, shapes};
+use wengert_tensor::{Conv, Shape, Tensor, VolumeConv, shapes};
 
 pub(super) fn after(op: ConvOp) -> Option<ConvOp> {
     match op {
@@ -109,6 +109,28 @@ pub(super) fn rows(op: ConvOp) -> Vec<Row> {
                 let conv = Conv { padding: [(1, 1), (1, 0)], ..Conv::default() };
                 (0.2 * v[0]).conv2d(v[1], None, &conv).tanh().conv2d(v[1], None, &conv)
             }));
+            for (about, conv) in volume_convs() {
+                let groups = conv.groups;
+                let inputs =
+                    vec![any(&[2, 4, 3, 3, 4], 1), any(&[2, 4 / groups, 2, 1, 3], 2), any(&[2], 3)];
+                rows.push(
+                    Row::new(kind, about, inputs, move |v| v[0].conv3d(v[1], Some(v[2]), &conv))
+                        .bilinear(),
+                );
+            }
+            rows.push(Row::new(
+                kind,
+                "curved volumes",
+                vec![any(&[1, 1, 3, 2, 2], 1), any(&[1, 1, 2, 2, 1], 2)],
+                |v| {
+                    let conv = VolumeConv::new().padding([1, 0, 1]);
+                    v[0].conv3d(v[1], None, &conv).tanh().conv3d(
+                        v[1],
+                        None,
+                        &conv.padding([0, 1, 0]),
+                    )
+                },
+            ));
             let signals = vec![any(&[2, 4, 7], 1), any(&[6, 2, 3], 2), any(&[6], 3)];
             rows.push(
                 Row::new(kind, "conv1d", signals, |v| {
@@ -124,6 +146,19 @@ pub(super) fn rows(op: ConvOp) -> Vec<Row> {
             );
         }
         ConvOp::Input(_) => {
+            for (about, conv) in volume_convs() {
+                let inputs = vec![
+                    any(&[2, 4, 2, 3, 2], 1),
+                    any(&[4, 3, 2, 1, 3], 2),
+                    any(&[3 * conv.groups], 3),
+                ];
+                rows.push(
+                    Row::new(kind, about, inputs, move |v| {
+                        v[0].conv_transpose3d(v[1], Some(v[2]), &conv, [1, 0, 0])
+                    })
+                    .bilinear(),
+                );
+            }
             let signals = vec![any(&[2, 4, 3], 1), any(&[4, 3, 3], 2), any(&[6], 3)];
             rows.push(
                 Row::new(kind, "conv_transpose1d", signals, |v| {
@@ -145,6 +180,22 @@ pub(super) fn rows(op: ConvOp) -> Vec<Row> {
         ConvOp::Weight(_) => {}
     }
     rows
+}
+
+/// Options of convolutions of volumes, whose stride or dilation along the depth is above 1.
+fn volume_convs() -> [(&'static str, VolumeConv); 3] {
+    let conv = VolumeConv::new();
+    [
+        ("volumes, stride", conv.stride([2, 1, 2]).padding([0, 0, 1])),
+        (
+            "volumes, groups",
+            conv.padding_each([(2, 1), (0, 0), (0, 1)]).dilation([2, 3, 1]).groups(2),
+        ),
+        (
+            "volumes, stride and dilation",
+            conv.stride([3, 1, 1]).dilation([2, 1, 1]).padding([1, 0, 0]),
+        ),
+    ]
 }
 
 /// Adds the kernel to the result for each pixel of the image; `size` is the size of the result.

@@ -6,7 +6,8 @@ use super::{Row, any, every_row, spread, weighted};
 use crate::graph::{Op, Tape, Var};
 use std::collections::BTreeSet;
 use wengert_tensor::{
-    AxisMap, Binary, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor, Unary,
+    AxisMap, Binary, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor, Unary, VolumeConv,
+    VolumePool,
 };
 
 type Method = for<'t> fn(Var<'t, f64>) -> Vec<Var<'t, f64>>;
@@ -128,6 +129,16 @@ const METHODS: &[(&str, Method)] = methods! {
     adaptive_max_pool2d_with_indices: |x| x.adaptive_max_pool2d_with_indices(1).0;
     max_unpool2d: |x| x.max_unpool2d(first(), 1);
     max_pool1d: |x| x.max_pool1d(&Pool::new(1));
+    max_pool1d_with_indices: |x| x.max_pool1d_with_indices(&Pool::new(1)).0;
+    adaptive_max_pool1d_with_indices: |x| x.adaptive_max_pool1d_with_indices(1).0;
+    max_unpool1d: |x| x.max_unpool1d(first(), 1);
+    max_pool3d: |x| x.unsqueeze(0).max_pool3d(&VolumePool::new(1)).squeeze(0);
+    max_pool3d_with_indices: |x| x.unsqueeze(0).max_pool3d_with_indices(&VolumePool::new(1)).0.squeeze(0);
+    adaptive_max_pool3d: |x| x.unsqueeze(0).adaptive_max_pool3d(1).squeeze(0);
+    adaptive_max_pool3d_with_indices: |x| x.unsqueeze(0).adaptive_max_pool3d_with_indices(1).0.squeeze(0);
+    max_unpool3d: |x| x.unsqueeze(0).max_unpool3d(first().unsqueeze(0), 1).squeeze(0);
+    avg_pool3d: |x| x.unsqueeze(0).avg_pool3d(&VolumePool::new(1)).squeeze(0);
+    adaptive_avg_pool3d: |x| x.unsqueeze(0).adaptive_avg_pool3d(1).squeeze(0);
     avg_pool2d: |x| x.avg_pool2d(&Pool::new(1));
     avg_pool1d: |x| x.avg_pool1d(&Pool::new(1));
     adaptive_avg_pool2d: |x| x.adaptive_avg_pool2d(1), x.unsqueeze(0).adaptive_avg_pool2d(1);
@@ -137,6 +148,8 @@ const METHODS: &[(&str, Method)] = methods! {
     matmul_t: |x| x.matmul_t(x, true, true);
     conv2d: |x| x.unsqueeze(0).conv2d(x.unsqueeze(0), None, &Conv::new());
     conv1d: |x| x.conv1d(x, None, &Conv::new());
+    conv3d: |x| x.reshape([1; 5]).conv3d(x.reshape([1; 5]), None, &VolumeConv::new()).reshape([1; 3]);
+    conv_transpose3d: |x| x.reshape([1; 5]).conv_transpose3d(x.reshape([1; 5]), None, &VolumeConv::new(), [0; 3]).reshape([1; 3]);
     conv_transpose2d: |x| x.unsqueeze(0).conv_transpose2d(x.unsqueeze(0), None, &Conv::new(), [0, 0]);
     conv_transpose1d: |x| x.conv_transpose1d(x, None, &Conv::new(), 0);
     detach: |x| x.detach();

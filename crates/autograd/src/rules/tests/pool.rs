@@ -3,7 +3,7 @@
 
 use super::{Row, any};
 use crate::graph::{IndexOp, MapAxis, Op};
-use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor};
+use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, Tensor, VolumePool};
 
 /// Returns equidistant numbers between -2 and 2, in a mixed order.
 pub(super) fn distinct(shape: &[usize]) -> Tensor<f64> {
@@ -37,6 +37,18 @@ fn pools() -> impl Iterator<Item = Pool> {
     })
 }
 
+fn volume_pools() -> Vec<VolumePool> {
+    vec![
+        VolumePool::new(2),
+        VolumePool::new([1, 2, 3]).stride([1, 2, 2]),
+        VolumePool::new([3, 2, 1]).stride([1, 3, 1]).padding([1, 1, 0]),
+        VolumePool::new([2, 1, 3])
+            .stride([3, 1, 2])
+            .padding_each([(1, 0), (0, 0), (0, 1)])
+            .ceil_mode(true),
+    ]
+}
+
 pub(super) fn picks(op: Op) -> Vec<Row> {
     vec![
         Row::new(op, "fixed positions", vec![any(&[2, 3, 4], 1)], |x| {
@@ -62,7 +74,18 @@ pub(super) fn maxima(op: Op) -> Vec<Row> {
         Row::new(op, "behind pending operations", vec![distinct(&[2, 6, 8])], |x| {
             (2.0 * x[0] + 1.0).sin().max_pool2d(&Pool::new(2)).square()
         }),
+        Row::new(op, "adaptive volumes", vec![distinct(&[2, 3, 4, 5])], |x| {
+            x[0].adaptive_max_pool3d([2, 1, 3]).sin()
+        }),
+        Row::new(op, "dilated volumes", vec![distinct(&[1, 5, 4, 5])], |x| {
+            x[0].max_pool3d(&VolumePool::new(2).dilation([3, 1, 2]).stride([1, 1, 2])).exp()
+        }),
     ];
+    for pool in volume_pools() {
+        rows.push(Row::new(op, &format!("{pool:?}"), vec![distinct(&[2, 3, 4, 5])], move |x| {
+            x[0].max_pool3d(&pool).tanh()
+        }));
+    }
     for pool in pools() {
         for shape in [&[1, 2, 7, 6][..], &[5, 9], &[6, 4]] {
             let shape = if shape.len() == 2 { vec![2, shape[0], shape[1]] } else { shape.to_vec() };
@@ -106,6 +129,22 @@ pub(super) fn maps() -> Vec<Row> {
         rows.push(
             Row::new(op, "adaptive average", vec![any(&[2, from[0], from[1]], 1)], move |x| {
                 x[0].adaptive_avg_pool2d(to)
+            })
+            .linear(),
+        );
+    }
+    for pool in volume_pools() {
+        for pool in [pool, pool.count_include_pad(false)] {
+            let about = format!("average {pool:?}");
+            let row =
+                Row::new(op, &about, vec![any(&[2, 3, 4, 5], 1)], move |x| x[0].avg_pool3d(&pool));
+            rows.push(row.linear());
+        }
+    }
+    for size in [[2, 3, 2], [1, 1, 4]] {
+        rows.push(
+            Row::new(op, "adaptive average of volumes", vec![any(&[2, 3, 4, 5], 1)], move |x| {
+                x[0].adaptive_avg_pool3d(size)
             })
             .linear(),
         );

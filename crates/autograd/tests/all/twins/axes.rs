@@ -2,7 +2,9 @@
 
 use super::{other, twins};
 use wengert_autograd::Tape;
-use wengert_tensor::{AxisMap, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor};
+use wengert_tensor::{
+    AxisMap, Conv, Interpolate, PadMode, Pool, ScatterReduce, Tensor, VolumePool,
+};
 
 twins! { sums_into_places on &[&[&[3, 5], &[3, 5]], &[&[2, 90], &[2, 90]]], 2:
     scatter |x, y| x.scatter(1, &Tensor::from_fn(&[2, 5], |i| (i * i % 3) as i64), other(&y));
@@ -60,6 +62,15 @@ twins! { axes_and_layouts on IMAGES, 1:
     avg_pool |x| x.avg_pool2d(&Pool::new([2, 3]).padding([1, 0]));
     max_pool1d |x| x.max_pool1d(&Pool::new(2));
     avg_pool1d |x| x.avg_pool1d(&Pool::new(2).stride(1));
+    max_pool1d_with_indices |x| x.max_pool1d_with_indices(&Pool::new(2)).0;
+    adaptive_max1d_with_indices |x| x.adaptive_max_pool1d_with_indices(2).0;
+    max_pool3d |x| x.unsqueeze(0).max_pool3d(&VolumePool::new([1, 2, 2]));
+    max_pool3d_with_indices |x| x.unsqueeze(0).max_pool3d_with_indices(&VolumePool::new([1, 2, 2]).stride(1)).0;
+    adaptive_max3d |x| x.unsqueeze(0).adaptive_max_pool3d([2, 2, 3]);
+    adaptive_max3d_with_indices |x| x.unsqueeze(0).adaptive_max_pool3d_with_indices([1, 3, 2]).0;
+    avg_pool3d |x| x.unsqueeze(0).avg_pool3d(&VolumePool::new([1, 2, 3]).padding([0, 1, 0]));
+    adaptive_avg3d |x| x.unsqueeze(0).adaptive_avg_pool3d([2, 3, 2]);
+    global_average3d |x| x.unsqueeze(0).adaptive_avg_pool3d(1);
     adaptive_max1d |x| x.adaptive_max_pool1d(3);
     adaptive_avg1d |x| x.adaptive_avg_pool1d(3);
     adaptive_max_with_indices |x| x.adaptive_max_pool2d_with_indices([2, 3]).0;

@@ -1,7 +1,7 @@
 //! Matrix products and convolutions.
 
 use super::{other, twins};
-use wengert_tensor::Conv;
+use wengert_tensor::{Conv, VolumeConv};
 
 const MATRICES: &[&[&[usize]]] = &[
     &[&[3, 5], &[5, 4]],
@@ -28,6 +28,22 @@ const TRANSPOSED: &[&[&[usize]]] =
 twins! { transposed_convolutions on TRANSPOSED, 2:
     plain |x, w| x.conv_transpose2d(other(&w), None, &Conv::new(), [0, 0]);
     strided |x, w| x.conv_transpose2d(other(&w), None, &Conv::new().stride(2), [1, 0]);
+}
+
+const VOLUMES: &[&[&[usize]]] =
+    &[&[&[2, 4, 3, 4, 5], &[2, 2, 2, 3, 1], &[2]], &[&[0, 2, 3, 4, 5], &[2, 1, 1, 1, 2], &[2]]];
+
+twins! { convolutions_of_volumes on VOLUMES, 3:
+    conv3d |x, w, b| x.conv3d(other(&w), Some(other(&b)), &VolumeConv::new().groups(2).padding([1, 0, 2]));
+    conv3d_strided |x, w, b| x.conv3d(other(&w), Some(other(&b)), &VolumeConv::new().groups(2).stride([3, 2, 1]));
+}
+
+const VOLUMES_BACK: &[&[&[usize]]] =
+    &[&[&[2, 2, 3, 4, 5], &[2, 2, 2, 3, 1], &[4]], &[&[1, 2, 1, 4, 5], &[2, 1, 1, 1, 2], &[2]]];
+
+twins! { transposed_convolutions_of_volumes on VOLUMES_BACK, 3:
+    plain |x, w, b| x.conv_transpose3d(other(&w), Some(other(&b)), &VolumeConv::new().groups(2), [0; 3]);
+    strided |x, w, b| x.conv_transpose3d(other(&w), Some(other(&b)), &VolumeConv::new().groups(2).stride([3, 2, 1]), [2, 1, 0]);
 }
 
 const SIGNALS: &[&[&[usize]]] =

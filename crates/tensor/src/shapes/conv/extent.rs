@@ -1,7 +1,7 @@
 //! Sizes along one axis: of a kernel with dilation, of an image with padding, and of the result of a convolution.
 
 use super::operands::Space;
-use crate::geometry::Conv;
+use crate::geometry::VolumeConv;
 use crate::shapes::{ShapeResult, ensure, too_many};
 
 /// Returns the number of positions of a window along an axis.
@@ -11,7 +11,7 @@ pub fn windows(
     size: usize,
     kernel: usize,
     side: usize,
-    conv: &Conv,
+    conv: &VolumeConv,
 ) -> ShapeResult<usize> {
     let op = space.op;
     let ((before, after), dilation) = (conv.padding[side], conv.dilation[side]);
@@ -36,7 +36,7 @@ pub fn windows(
 }
 
 /// Returns the size of an axis with its padding.
-pub fn padded(op: &str, size: usize, side: usize, conv: &Conv) -> ShapeResult<usize> {
+pub fn padded(op: &str, size: usize, side: usize, conv: &VolumeConv) -> ShapeResult<usize> {
     let (before, after) = conv.padding[side];
     before
         .checked_add(after)
@@ -53,7 +53,7 @@ pub fn spread(
     size: usize,
     kernel: usize,
     side: usize,
-    conv: &Conv,
+    conv: &VolumeConv,
     more: usize,
 ) -> ShapeResult<usize> {
     let (op, axis) = (space.op, space.axis(side));

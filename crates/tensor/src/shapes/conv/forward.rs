@@ -2,7 +2,7 @@
 
 use super::extent::{padded, plane, windows};
 use super::operands::{Space, batch, check_bias, kernels};
-use crate::geometry::Conv;
+use crate::geometry::{Conv, VolumeConv};
 use crate::shapes::{ShapeResult, ensure, product, shape_of};
 
 /// Returns the shape `[N, O, H', W']` of the convolution of a batch of images `[N, C, H, W]` with a weight
@@ -22,7 +22,7 @@ use crate::shapes::{ShapeResult, ensure, product, shape_of};
 /// groups, a stride, dilation, kernel size or the number of groups is zero, or the padded image is smaller
 /// than the kernel.
 pub fn conv2d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv) -> ShapeResult {
-    convolution(Space::images("conv2d"), x, weight, bias, conv)
+    convolution(Space::images("conv2d"), x, weight, bias, &(*conv).into())
 }
 
 pub fn convolution(
@@ -30,7 +30,7 @@ pub fn convolution(
     x: &[usize],
     weight: &[usize],
     bias: Option<&[usize]>,
-    conv: &Conv,
+    conv: &VolumeConv,
 ) -> ShapeResult {
     let op = space.op;
     let [_, c] = batch(space, "input", x)?;

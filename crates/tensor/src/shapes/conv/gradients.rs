@@ -13,7 +13,7 @@ use crate::shapes::{ShapeResult, ensure, shape_of, too_many};
 pub fn conv2d_input(gy: &[usize], weight: &[usize], size: [usize; 2], conv: &Conv) -> ShapeResult {
     let op = "conv2d_input";
     let [n, o] = batch(Space::images(op), "gradient", gy)?;
-    let [_, per_group] = kernels(Space::images(op), "channels", weight, conv)?;
+    let [_, per_group] = kernels(Space::images(op), "channels", weight, &(*conv).into())?;
     ensure(o == weight[0], || {
         format!("{op}: gradient {gy:?} has {o} channels, weight {weight:?} expects {}", weight[0])
     })?;
@@ -38,7 +38,7 @@ pub fn conv2d_weight(x: &[usize], gy: &[usize], kernel: [usize; 2], conv: &Conv)
         format!("{op}: the {c} channels of input {x:?} do not divide into {groups} groups")
     })?;
     let weight = shape_of(op, &[o, c / groups, kernel[0], kernel[1]])?;
-    kernels(Space::images(op), "channels", &weight, conv)?;
+    kernels(Space::images(op), "channels", &weight, &(*conv).into())?;
     check_result(op, gy, x, &weight, conv)?;
     Ok(weight)
 }

@@ -1,10 +1,11 @@
 //! The operands of a convolution: batches, weights and biases of images or signals, and their axes.
 
-use crate::geometry::Conv;
+use crate::geometry::VolumeConv;
 use crate::shapes::{ShapeResult, ensure, shape_of};
 use std::ops::Range;
 
-/// The kind of data over which the kernel moves; messages name it.
+/// The kind of data over which the kernel moves; messages name it. Options are given as those of volumes, of which
+/// images use the last two axes, and signals the last.
 #[derive(Clone, Copy)]
 pub struct Space {
     pub op: &'static str,
@@ -24,18 +25,23 @@ impl Space {
         Space { op, thing: "signal", axes: &["length"], batch: "[N, C, L]", kernel: "k" }
     }
 
-    /// Returns the positions of the axes in the pairs of a [`Conv`]. Signals use the second.
+    pub fn volumes(op: &'static str) -> Self {
+        let (thing, axes) = ("volume", &["depth", "height", "width"]);
+        Space { op, thing, axes, batch: "[N, C, D, H, W]", kernel: "kd, kh, kw" }
+    }
+
+    /// Returns the positions of the axes in the arrays of a [`VolumeConv`].
     pub fn sides(self) -> Range<usize> {
-        2 - self.axes.len()..2
+        3 - self.axes.len()..3
     }
 
     pub fn axis(self, side: usize) -> &'static str {
-        self.axes[self.axes.len() + side - 2]
+        self.axes[self.axes.len() + side - 3]
     }
 
     /// Returns the position of the axis in a shape.
     pub fn at(self, side: usize) -> usize {
-        self.axes.len() + side
+        self.axes.len() + side - 1
     }
 }
 
@@ -56,6 +62,9 @@ pub fn batch(space: Space, what: &str, shape: &[usize]) -> ShapeResult<[usize; 2
             "; one signal becomes a batch with unsqueeze(0), channels with unsqueeze(1)"
         }
         ("signal", 4) => "; images go to conv2d",
+        ("volume", 4) => {
+            "; one volume becomes a batch with unsqueeze(0), one channel with unsqueeze(1)"
+        }
         _ => "",
     };
     Err(format!("{op}: {what} {shape:?} has {} axes, expected {}{mend}", shape.len(), space.batch))
@@ -67,7 +76,7 @@ pub fn kernels(
     space: Space,
     first: &str,
     weight: &[usize],
-    conv: &Conv,
+    conv: &VolumeConv,
 ) -> ShapeResult<[usize; 2]> {
     let (op, sides) = (space.op, space.sides());
     let (&[o, per_group, ref kernel @ ..], true) = (weight, weight.len() == 2 + sides.len()) else {

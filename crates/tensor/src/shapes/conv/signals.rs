@@ -18,7 +18,7 @@ use crate::shapes::ShapeResult;
 /// # Errors
 /// As [`conv2d`](super::conv2d).
 pub fn conv1d(x: &[usize], weight: &[usize], bias: Option<&[usize]>, conv: &Conv) -> ShapeResult {
-    convolution(Space::signals("conv1d"), x, weight, bias, conv)
+    convolution(Space::signals("conv1d"), x, weight, bias, &(*conv).into())
 }
 
 /// Returns the shape `[N, O, L']` of the transposed convolution of `[N, I, L]` with a weight
@@ -40,7 +40,7 @@ pub fn conv_transpose1d(
     output_padding: usize,
 ) -> ShapeResult {
     let space = Space::signals("conv_transpose1d");
-    transposed(space, x, weight, bias, conv, [0, output_padding])
+    transposed(space, x, weight, bias, &(*conv).into(), [0, 0, output_padding])
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::extent::spread;
 use super::operands::{Space, batch, check_bias, kernels};
-use crate::geometry::Conv;
+use crate::geometry::{Conv, VolumeConv};
 use crate::shapes::{ShapeResult, ensure, shape_of, too_many};
 
 /// Returns the shape `[N, O, H', W']` of the transposed convolution of `[N, I, H, W]` with a weight
@@ -27,7 +27,8 @@ pub fn conv_transpose2d(
     conv: &Conv,
     output_padding: [usize; 2],
 ) -> ShapeResult {
-    transposed(Space::images("conv_transpose2d"), x, weight, bias, conv, output_padding)
+    let ([h, w], space) = (output_padding, Space::images("conv_transpose2d"));
+    transposed(space, x, weight, bias, &(*conv).into(), [0, h, w])
 }
 
 pub fn transposed(
@@ -35,8 +36,8 @@ pub fn transposed(
     x: &[usize],
     weight: &[usize],
     bias: Option<&[usize]>,
-    conv: &Conv,
-    output_padding: [usize; 2],
+    conv: &VolumeConv,
+    output_padding: [usize; 3],
 ) -> ShapeResult {
     let op = space.op;
     let [_, c] = batch(space, "input", x)?;

@@ -1,11 +1,12 @@
-//! Convolutions of batches of images and signals, and their adjoints.
+//! Convolutions of batches of signals, images and volumes, and their adjoints.
 
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
 mod tests;
 
-use crate::geometry::Conv;
+use crate::axis_maps::VolumeImages;
+use crate::geometry::{Conv, VolumeConv};
 use crate::kernels::conv::ConvSizes;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
@@ -58,6 +59,78 @@ impl<T: Float> Tensor<T> {
         shapes::conv1d(&self.shape(), &weight.shape(), bias_shape.as_deref(), conv).or_panic();
         let (x, weight) = (self.unsqueeze(2), weight.unsqueeze(2));
         x.conv2d(&weight, bias, &conv.of_signals()).squeeze(2)
+    }
+
+    /// Computes a convolution over a batch of volumes, as [`conv2d`](Tensor::conv2d) does over images.
+    ///
+    /// `y[n, o, i, j, k] = bias[o] + Σ_{c, p, q, r} x[n, c, i·stride + p·dilation - before, …]·weight[o, c, p, q, r]`
+    ///
+    /// Shapes: volumes `[N, C, D, H, W]`, weight `[O, C/groups, kd, kh, kw]`, bias `[O]`, result
+    /// `[N, O, D', H', W']`. The result is a permuted view: its depth lies before its channels in memory.
+    ///
+    /// It is one convolution of images: the kd depths of a window are copied side by side as channels. So it needs kd
+    /// times the memory of its input, or of 1/stride of it.
+    ///
+    /// ```
+    /// use wengert::tensor::{Tensor, VolumeConv};
+    /// let x = Tensor::arange(0.0, 12.0, 1.0).reshape([1, 1, 3, 2, 2]);
+    /// let y = x.conv3d(&Tensor::ones([1, 1, 2, 2, 2]), None, &VolumeConv::new());
+    /// assert_eq!((y.shape(), y.to_vec()), ([1, 1, 2, 1, 1].into(), vec![28.0, 60.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit: see [`shapes::conv3d`].
+    #[track_caller]
+    pub fn conv3d(&self, weight: &Self, bias: Option<&Self>, conv: &VolumeConv) -> Self {
+        let (x, w, bias_shape) = (self.shape(), weight.shape(), bias.map(Tensor::shape));
+        let parts = VolumeImages::of_conv(&x, &w, bias_shape.as_deref(), conv).or_panic();
+        let x = self.permute(&[0, 2, 1, 3, 4]);
+        let x = parts.map.iter().fold(x, |x, map| x.map_axis(1, map));
+        let x = x.reshape(parts.apart).permute(&[0, 1, 3, 2, 4]).reshape(parts.images);
+        let weight = weight.permute(&[0, 2, 1, 3, 4]).reshape(parts.weight);
+        let y = x.conv2d(&weight, bias, &parts.conv);
+        y.reshape(parts.result).permute(&[0, 2, 1, 3, 4])
+    }
+
+    /// Computes a transposed convolution of volumes, as [`conv_transpose2d`](Tensor::conv_transpose2d) does of
+    /// images: the adjoint of [`conv3d`](Tensor::conv3d) with respect to its volumes.
+    ///
+    /// Shapes: volumes `[N, C, D, H, W]`, weight `[C, O/groups, kd, kh, kw]`, bias `[O]`, result
+    /// `[N, O, D', H', W']`.
+    ///
+    /// ```
+    /// use wengert::tensor::{Tensor, VolumeConv};
+    /// let x = Tensor::from([1.0, 2.0]).reshape([1, 1, 2, 1, 1]);
+    /// let w = Tensor::from([1.0, 10.0]).reshape([1, 1, 2, 1, 1]);
+    /// let y = x.conv_transpose3d(&w, None, &VolumeConv::new(), [0; 3]);
+    /// assert_eq!(y.to_vec(), [1.0, 12.0, 20.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the shapes do not fit: see [`shapes::conv_transpose3d`].
+    #[track_caller]
+    pub fn conv_transpose3d(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        conv: &VolumeConv,
+        output_padding: [usize; 3],
+    ) -> Self {
+        let (x, w, bias_shape) = (self.shape(), weight.shape(), bias.map(Tensor::shape));
+        let bias_shape = bias_shape.as_deref();
+        let parts =
+            VolumeImages::of_transposed(&x, &w, bias_shape, conv, output_padding).or_panic();
+        let [_, above, beside] = output_padding;
+        let x = self.permute(&[0, 2, 1, 3, 4]).reshape(parts.images);
+        let weight = weight.permute(&[0, 2, 1, 3, 4]).reshape(parts.weight);
+        let y = x.conv_transpose2d(&weight, None, &parts.conv, [above, beside]);
+        let y = y.reshape(parts.apart).permute(&[0, 1, 3, 2, 4]).reshape(parts.result);
+        let y = parts.map.iter().fold(y, |y, map| y.map_axis_transposed(1, map));
+        let y = y.permute(&[0, 2, 1, 3, 4]);
+        match bias {
+            Some(bias) => y + bias.reshape([-1, 1, 1, 1]),
+            None => y,
+        }
     }
 
     /// Computes a transposed convolution: the adjoint of [`conv2d`](Tensor::conv2d) with respect to its

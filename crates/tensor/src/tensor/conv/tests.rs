@@ -265,3 +265,125 @@ fn a_convolution_without_input_channels_is_the_bias() {
     assert_eq!(y.conv2d_input(&w, [3, 3], &conv).shape(), [2, 0, 3, 3]);
     assert_eq!(x.conv2d_weight(&y, [size, size], &conv).shape(), w.shape());
 }
+
+/// Convolutions of volumes: batch, channels and maps per group, size, kernel, and options.
+fn volumes() -> Vec<([usize; 9], VolumeConv)> {
+    let plain = VolumeConv::new();
+    vec![
+        ([2, 3, 4, 5, 6, 7, 3, 3, 3], plain),
+        ([2, 3, 4, 4, 5, 6, 3, 2, 1], plain.padding([1, 0, 2])),
+        ([1, 2, 3, 9, 6, 7, 3, 2, 3], plain.stride([2, 1, 3]).padding(1)),
+        ([2, 2, 3, 7, 5, 6, 2, 3, 2], plain.dilation([3, 2, 1]).groups(2)),
+        ([2, 1, 2, 6, 5, 4, 2, 2, 2], plain.stride([3, 2, 2]).groups(3).padding([0, 1, 0])),
+        // Depth 1, a kernel larger than the volume, and windows that lie in the padding alone.
+        ([2, 3, 2, 1, 5, 5, 1, 3, 3], plain.padding([0, 1, 1])),
+        ([1, 2, 2, 2, 3, 2, 5, 4, 3], plain.padding_each([(2, 3), (1, 1), (0, 4)])),
+        (
+            [1, 1, 2, 2, 3, 3, 2, 1, 1],
+            plain.padding_each([(4, 5), (0, 0), (2, 0)]).dilation([2, 1, 1]),
+        ),
+        // A stride above the kernel and above the volume.
+        ([2, 2, 3, 7, 3, 4, 1, 1, 1], plain.stride([4, 5, 9])),
+        ([2, 2, 3, 4, 3, 4, 1, 1, 1], plain),
+        ([1, 2, 3, 4, 3, 4, 1, 2, 2], plain.groups(2).padding([0, 1, 0])),
+        // Nothing to compute.
+        ([0, 2, 3, 4, 3, 4, 2, 2, 2], plain),
+        ([2, 0, 3, 4, 3, 4, 2, 2, 2], plain),
+        ([2, 2, 0, 4, 3, 4, 2, 2, 2], plain),
+    ]
+}
+
+/// Calls `f` for every product of a convolution of volumes, with its indices in x, w and y.
+fn products_of_volumes(
+    x: &[usize],
+    w: &[usize],
+    y: &[usize],
+    conv: &VolumeConv,
+    mut f: impl FnMut([usize; 5], [usize; 5], [usize; 5]),
+) {
+    let maps = w[0] / conv.groups;
+    for at in crate::testing::naive(y, |at| <[usize; 5]>::try_from(at).unwrap()) {
+        for tap in crate::testing::naive(&w[1..], |tap| <[usize; 4]>::try_from(tap).unwrap()) {
+            let mut from = [at[0], at[1] / maps * w[1] + tap[0], 0, 0, 0];
+            let inside = (0..3).all(|side| {
+                let i = at[2 + side] * conv.stride[side] + tap[1 + side] * conv.dilation[side];
+                let i = i.checked_sub(conv.padding[side].0).filter(|&i| i < x[2 + side]);
+                i.map(|i| from[2 + side] = i).is_some()
+            });
+            if inside {
+                f(from, [at[1], tap[0], tap[1], tap[2], tap[3]], at);
+            }
+        }
+    }
+}
+
+#[test]
+fn convolutions_of_volumes_agree_with_plain_loops() {
+    for ([n, c, o, d, h, w, kd, kh, kw], conv) in volumes() {
+        let (all_c, all_o) = (c * conv.groups, o * conv.groups);
+        let x = numbers::<f64>(&[n, all_c, d, h, w], 1);
+        let weight = numbers::<f64>(&[all_o, c, kd, kh, kw], 2);
+        let bias = numbers::<f64>(&[all_o], 3);
+        let plain = x.conv3d(&weight, None, &conv);
+        let y = x.conv3d(&weight, Some(&bias), &conv);
+        let mut wanted = Tensor::<f64>::zeros_of(&y.shape());
+        let gy = numbers::<f64>(&y.shape(), 4);
+        let mut back = Tensor::<f64>::zeros_of(&x.shape());
+        let (xs, ys) = (x.shape(), y.shape());
+        let flat = |shape: &[usize], at: [usize; 5]| {
+            at.iter().zip(shape).fold(0, |flat, (i, size)| flat * size + i)
+        };
+        products_of_volumes(&xs, &weight.shape(), &ys, &conv, |from, tap, to| {
+            wanted.make_mut()[flat(&ys, to)] += x.at(&from) * weight.at(&tap);
+            back.make_mut()[flat(&xs, from)] += gy.at(&to) * weight.at(&tap);
+        });
+        assert_eq!(plain.to_vec(), wanted.to_vec(), "{conv:?}");
+        let biased = wanted + bias.reshape([-1, 1, 1, 1]);
+        assert_eq!(y.to_vec(), biased.to_vec(), "{conv:?}, bias");
+        if gy.numel() == 0 || d == 0 || c == 0 {
+            continue;
+        }
+        // The transposed convolution. Where it cannot have the size of the volume, rows remain that no window saw.
+        let least = shapes::conv_transpose3d(&ys, &weight.shape(), None, &conv, [0; 3]);
+        let Ok(least) = least else { continue };
+        let more = [0, 1, 2].map(|side| xs[2 + side].wrapping_sub(least[2 + side]));
+        if (0..3).any(|side| more[side] >= conv.stride[side].max(conv.dilation[side])) {
+            continue;
+        }
+        let bias = numbers::<f64>(&[all_c], 5);
+        let got = gy.conv_transpose3d(&weight, None, &conv, more);
+        assert_eq!((got.shape(), got.to_vec()), (xs, back.to_vec()), "transposed {conv:?}");
+        let got = gy.conv_transpose3d(&weight, Some(&bias), &conv, more);
+        assert_eq!(got.to_vec(), (back + bias.reshape([-1, 1, 1, 1])).to_vec(), "{conv:?}");
+    }
+}
+
+/// Output paddings that are not below the stride, and a stride above the kernel.
+#[test]
+fn output_paddings_of_volumes_add_rows_of_zeros() {
+    let conv = VolumeConv::new().stride([1, 3, 2]).dilation([3, 1, 1]).padding([1, 0, 0]);
+    let (x, w) = (numbers::<f64>(&[2, 4, 3, 2, 2], 1), numbers::<f64>(&[4, 3, 2, 2, 1], 2));
+    let small = x.conv_transpose3d(&w, None, &conv, [0; 3]);
+    let large = x.conv_transpose3d(&w, None, &conv, [2, 2, 1]);
+    assert_eq!(small.shape(), [2, 3, 4, 5, 3]);
+    assert_eq!(large.shape(), [2, 3, 6, 7, 4]);
+    let (rows, zeros) = (large.narrow(3, 5, 2), large.narrow(4, 3, 1));
+    assert!(rows.to_vec().iter().chain(&zeros.to_vec()).all(|&x| x == 0.0));
+    // Along the depth the crop hid a window.
+    let cut = large.narrow(2, 0, 4).narrow(3, 0, 5).narrow(4, 0, 3);
+    assert_eq!(cut.to_vec(), small.to_vec());
+    assert!(large.narrow(2, 4, 1).to_vec().iter().any(|&x| x != 0.0));
+}
+
+#[test]
+fn volumes_of_other_layouts_and_thread_numbers_have_the_same_bits() {
+    let (x, w) = (numbers::<f32>(&[5, 9, 8, 4, 3], 1), numbers::<f32>(&[3, 2, 4, 2, 3], 2));
+    let (x, w) =
+        ((&x * 0.37).sin().permute(&[3, 4, 1, 2, 0]), (&w * 0.37).sin().permute(&[2, 0, 4, 1, 3]));
+    let conv = VolumeConv::new().padding(1).stride([2, 1, 1]);
+    let wanted = x.copied().conv3d(&w.copied(), None, &conv);
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert!(pool.install(|| x.conv3d(&w, None, &conv)) == wanted);
+    }
+}

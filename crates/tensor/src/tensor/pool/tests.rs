@@ -329,3 +329,214 @@ fn adaptive_windows_of_long_axes_do_not_overflow() {
     }
     assert_eq!((largest.len() as u64, last), (m, n - 1));
 }
+
+/// Pools of volumes, each of which occurs in a pool of images along two of its axes.
+fn volume_pools() -> Vec<VolumePool> {
+    let mut all = vec![
+        VolumePool::new(2),
+        VolumePool::new([1, 2, 2]),
+        VolumePool::new([3, 1, 1]).stride(1),
+        VolumePool::new([2, 3, 2]).stride([1, 2, 3]).padding([1, 1, 0]),
+        VolumePool::new(3).stride([2, 1, 4]).padding_each([(1, 0), (0, 1), (1, 1)]),
+        VolumePool::new([2, 1, 3]).dilation([2, 1, 2]).stride([1, 3, 1]).padding([1, 0, 1]),
+        VolumePool::new([5, 4, 6]).padding([2, 2, 3]).stride([3, 7, 2]),
+        VolumePool::new([1, 1, 1]).stride([9, 2, 3]),
+    ];
+    all.extend(all.clone().into_iter().map(|pool| pool.ceil_mode(true)));
+    all
+}
+
+#[test]
+fn max_pools_of_volumes_agree_with_loops() {
+    for pool in volume_pools() {
+        for (size, distinct) in [([4, 5, 6], 5), ([5, 4, 7], 9973), ([3, 2, 3], 3)] {
+            let x = image(&[&[2, 2], &size[..]].concat(), distinct);
+            // The number of windows is that of images.
+            let Ok(shape) = shapes::pool3d("", &x.shape(), &pool) else { continue };
+            let places = |side: usize, o: usize| {
+                let start = (o * pool.stride[side]) as isize - pool.padding[side].0 as isize;
+                let at = move |k: usize| start + (k * pool.dilation[side]) as isize;
+                let n = size[side] as isize;
+                (0..pool.kernel[side]).map(at).filter(move |at| (0..n).contains(at))
+            };
+            let expected = naive(&shape, |at| {
+                let mut best = (f64::NEG_INFINITY, -1);
+                for i in places(0, at[2]) {
+                    for j in places(1, at[3]) {
+                        for k in places(2, at[4]) {
+                            let v = x.at(&[at[0], at[1], i as usize, j as usize, k as usize]);
+                            if v > best.0 {
+                                let flat = (i * size[1] as isize + j) * size[2] as isize + k;
+                                best = (v, flat as i64);
+                            }
+                        }
+                    }
+                }
+                best
+            });
+            let (values, positions) = x.max_pool3d_with_indices(&pool);
+            let got: Vec<_> = values.to_vec().into_iter().zip(positions.to_vec()).collect();
+            assert_eq!((got, values.shape()), (expected, shape), "{pool:?} {size:?}");
+            assert_eq!(x.max_pool3d(&pool), values);
+            // Unpooling puts the elements back.
+            let back = values.max_unpool3d(&positions, size);
+            let area: usize = shape[2..].iter().product();
+            let mut expected = vec![0.0; x.numel()];
+            let whole: usize = size.iter().product();
+            for (k, (v, i)) in values.to_vec().into_iter().zip(positions.to_vec()).enumerate() {
+                expected[k / area * whole + i as usize] += v;
+            }
+            assert_eq!(back.to_vec(), expected);
+        }
+    }
+}
+
+#[test]
+fn average_pools_of_volumes_are_products_of_averages_along_axes() {
+    for pool in volume_pools().into_iter().filter(|pool| pool.dilation == [1; 3]) {
+        for pool in [pool, pool.count_include_pad(false)] {
+            let x = image(&[2, 3, 6, 7, 8], 9973);
+            let Ok(shape) = shapes::pool3d("", &x.shape(), &pool) else { continue };
+            let y = x.avg_pool3d(&pool);
+            assert_eq!(y.shape(), shape);
+            // Along the depth as along the height of images, then along the height and the width.
+            let deep = Pool {
+                kernel: [pool.kernel[0], 1],
+                stride: [pool.stride[0], 1],
+                padding: [pool.padding[0], (0, 0)],
+                ..Pool::new(1)
+            };
+            let flat = Pool {
+                kernel: [pool.kernel[1], pool.kernel[2]],
+                stride: [pool.stride[1], pool.stride[2]],
+                padding: [pool.padding[1], pool.padding[2]],
+                ..Pool::new(1)
+            };
+            let set =
+                |one: Pool| one.ceil_mode(pool.ceil_mode).count_include_pad(pool.count_include_pad);
+            let wanted = x.reshape([2, 3, 6, 56]).avg_pool2d(&set(deep));
+            let wanted = wanted.reshape([2, 3, -1, 7, 8]).avg_pool2d(&set(flat));
+            for (a, b) in y.to_vec().into_iter().zip(wanted.to_vec()) {
+                assert!((a - b).abs() < 1e-9, "{pool:?}: {a} {b}");
+            }
+        }
+    }
+    let x = Tensor::<f64>::ones_of(&[1, 1, 3, 3, 3]);
+    let pool = VolumePool::new(3).stride(1).padding(1);
+    assert_eq!(x.avg_pool3d(&pool).at(&[0, 0, 0, 0, 0]), 8.0 / 27.0);
+    assert_eq!(x.avg_pool3d(&pool.count_include_pad(false)).at(&[0, 0, 0, 0, 0]), 1.0);
+}
+
+#[test]
+fn adaptive_pools_of_volumes_agree_with_loops() {
+    for size in [[3, 2, 4], [1, 1, 1], [7, 5, 2], [1, 9, 1]] {
+        let x = image(&[2, 3, 5, 4, 6], 13);
+        let window = |n: usize, m: usize, o: usize| o * n / m..((o + 1) * n).div_ceil(m);
+        let shape = [2, 3, size[0], size[1], size[2]];
+        let cells = |at: &[usize]| {
+            let mut all = vec![];
+            for i in window(5, size[0], at[2]) {
+                for j in window(4, size[1], at[3]) {
+                    for k in window(6, size[2], at[4]) {
+                        all.push((x.at(&[at[0], at[1], i, j, k]), (i * 4 + j) * 6 + k));
+                    }
+                }
+            }
+            all
+        };
+        let first = |at: &[usize]| {
+            let mut best = (f64::NEG_INFINITY, 0);
+            cells(at).into_iter().for_each(|cell| {
+                if cell.0 > best.0 {
+                    best = cell
+                }
+            });
+            (best.0, best.1 as i64)
+        };
+        let (values, at) = x.adaptive_max_pool3d_with_indices(size);
+        let got: Vec<_> = values.to_vec().into_iter().zip(at.to_vec()).collect();
+        assert_eq!(got, naive(&shape, first));
+        assert_eq!(x.adaptive_max_pool3d(size), values);
+        let means = naive(&shape, |at| {
+            let cells = cells(at);
+            cells.iter().map(|cell| cell.0).sum::<f64>() / cells.len() as f64
+        });
+        for (a, b) in x.adaptive_avg_pool3d(size).to_vec().into_iter().zip(means) {
+            assert!((a - b).abs() < 1e-12, "{size:?}: {a} {b}");
+        }
+    }
+}
+
+#[test]
+fn pools_with_indices_of_signals_are_those_of_rows() {
+    let x = image(&[2, 3, 11], 7);
+    for pool in [Pool::new(3), Pool::new(4).stride(3).padding(2).ceil_mode(true)] {
+        let (y, at) = x.max_pool1d_with_indices(&pool);
+        assert_eq!(y, x.max_pool1d(&pool));
+        assert_eq!(y, x.gather(-1, &at));
+        let back = y.max_unpool1d(&at, 11);
+        assert_eq!(back, Tensor::zeros_of(&[2, 3, 11]).scatter_add(-1, &at, &y));
+    }
+    let (y, at) = x.adaptive_max_pool1d_with_indices(4);
+    assert_eq!((&y, &y), (&x.adaptive_max_pool1d(4), &x.gather(-1, &at)));
+}
+
+#[test]
+fn pools_of_volumes_take_the_first_nan_and_the_first_of_equal_ones() {
+    let mut x = Tensor::<f64>::zeros_of(&[1, 1, 2, 2, 2]);
+    let (y, at) = x.max_pool3d_with_indices(&VolumePool::new(2));
+    assert_eq!((y.to_vec(), at.to_vec()), (vec![0.0], vec![0]));
+    x.make_mut()[3] = f64::NAN;
+    x.make_mut()[6] = f64::NAN;
+    let (y, at) = x.max_pool3d_with_indices(&VolumePool::new(2));
+    assert!(y.to_vec()[0].is_nan() && at.to_vec() == [3]);
+    let low = Tensor::<f64>::full_of(&[1, 2, 2, 2], f64::NEG_INFINITY);
+    let (y, at) = low.max_pool3d_with_indices(&VolumePool::new(2).padding(1));
+    assert!(y.to_vec().iter().all(|&y| y == f64::NEG_INFINITY));
+    assert_eq!(at.to_vec(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    for shape in [[0, 2, 4, 4, 4], [2, 0, 4, 4, 4]] {
+        let x = Tensor::zeros(&shape);
+        let (y, at) = x.max_pool3d_with_indices(&VolumePool::new(2));
+        assert_eq!((y.shape(), at.shape()), ([shape[0], shape[1], 2, 2, 2].into(), y.shape()));
+        assert_eq!(y.max_unpool3d(&at, 4).shape(), shape);
+        assert_eq!(x.avg_pool3d(&VolumePool::new(2)).shape(), y.shape());
+        assert_eq!(x.adaptive_max_pool3d(2).shape(), y.shape());
+    }
+    assert_eq!(Tensor::ones(&[1, 2, 2, 2]).adaptive_max_pool3d([0, 1, 1]).shape(), [1, 0, 1, 1]);
+}
+
+#[test]
+fn volumes_and_positions_that_do_not_fit_panic() {
+    let x = Tensor::ones(&[2, 3, 4, 4, 4]);
+    panics_here(
+        "max_pool3d: axis 2 of shape [2, 3, 4, 4, 4] has size 4, too small for windows of 5 (kernel 5, \
+         dilation 1, padding 0): pad it or take a smaller kernel",
+        || drop(x.max_pool3d(&VolumePool::new([5, 1, 1]))),
+    );
+    panics_here("avg_pool3d: average pooling has no dilation, got dilation [1, 2, 1]", || {
+        drop(x.avg_pool3d(&VolumePool::new(2).dilation([1, 2, 1])));
+    });
+    panics_here(
+        "adaptive_max_pool3d: expected volumes [N, C, D, H, W] or [C, D, H, W], got shape [2, 3, 4]",
+        || drop(Tensor::ones(&[2, 3, 4]).adaptive_max_pool3d(1)),
+    );
+    let at = Tensor::<i64>::full_of(&[1, 2, 1, 1], 8);
+    panics_here(
+        "max_unpool3d: index 8 is out of range 0..8 of the last three axes of shape [1, 2, 2, 2], counted as one",
+        || drop(Tensor::ones(&[1, 2, 1, 1]).max_unpool3d(&at, 2)),
+    );
+    panics_here(
+        "max_unpool3d: the index and the elements must have the same shape, got [1, 2, 1, 1] and [1, 2, 1, 2]",
+        || drop(Tensor::ones(&[1, 2, 1, 2]).max_unpool3d(&at, 2)),
+    );
+    let at = Tensor::from([[-1i64]]);
+    panics_here(
+        "max_unpool1d: index -1 is out of range 0..2 of the last axis of shape [1, 2]",
+        || {
+            drop(Tensor::from([[1.0]]).max_unpool1d(&at, 2));
+        },
+    );
+    panics_here("max_unpool1d: expected signals [N, C, L] or [C, L], got shape [2]", || {
+        drop(Tensor::ones(&[2]).max_unpool1d(&Tensor::from([0i64, 1]), 2));
+    });
+}

@@ -3,7 +3,7 @@
 use super::indices;
 use crate::graph::{Tape, Var};
 use crate::rules::tests::{POLICIES, any, spread};
-use wengert_tensor::{Conv, Interpolate, PadMode, Pool, Tensor};
+use wengert_tensor::{Conv, Interpolate, PadMode, Pool, Tensor, VolumeConv, VolumePool};
 
 type Method = for<'t> fn(&[Var<'t, f64>]) -> Var<'t, f64>;
 /// Returns the shape and the elements of the result.
@@ -271,6 +271,121 @@ const METHODS: &[(&str, Method, Meaning)] = &[
         "max_pool1d",
         |x| x[0].max_pool1d(&Pool::new(2).stride(1)),
         |x| each(&[3, 4], |i| x[0].at(i).max(x[0].at(&with(i, 1, i[1] + 1)))),
+    ),
+    (
+        "max_pool3d",
+        |x| x[2].max_pool3d(&VolumePool::new([2, 2, 3]).stride([1, 2, 3]).padding([0, 0, 1])),
+        |x| {
+            each(&[2, 2, 2, 2], |i| {
+                let cells = indices(&[2, 2, 3]).filter_map(|k| {
+                    let column = (3 * i[3] + k[2]).checked_sub(1).filter(|&column| column < 6)?;
+                    Some(x[2].at(&[i[0], i[1] + k[0], 2 * i[2] + k[1], column]))
+                });
+                cells.fold(f64::NEG_INFINITY, f64::max)
+            })
+        },
+    ),
+    (
+        "avg_pool3d",
+        |x| x[2].avg_pool3d(&VolumePool::new([3, 2, 2]).stride([1, 2, 4])),
+        |x| {
+            each(&[2, 1, 2, 2], |i| {
+                let cells = indices(&[3, 2, 2])
+                    .map(|k| x[2].at(&[i[0], k[0], 2 * i[2] + k[1], 4 * i[3] + k[2]]));
+                cells.sum::<f64>() / 12.0
+            })
+        },
+    ),
+    (
+        "adaptive_avg_pool3d",
+        |x| x[2].adaptive_avg_pool3d([2, 1, 4]),
+        |x| {
+            each(&[2, 2, 1, 4], |i| {
+                let cells: Vec<f64> = share(3, i[1], 2)
+                    .flat_map(|d| indices(&[4, 6]).map(move |k| (d, k[0], k[1])))
+                    .filter(|&(_, _, column)| share(6, i[3], 4).contains(&column))
+                    .map(|(d, row, column)| x[2].at(&[i[0], d, row, column]))
+                    .collect();
+                mean(&cells)
+            })
+        },
+    ),
+    (
+        "adaptive_max_pool3d",
+        |x| x[2].adaptive_max_pool3d([2, 4, 1]),
+        |x| {
+            each(&[2, 2, 4, 1], |i| {
+                share(3, i[1], 2)
+                    .flat_map(|d| (0..6).map(move |column| (d, column)))
+                    .map(|(d, column)| x[2].at(&[i[0], d, i[2], column]))
+                    .fold(f64::NEG_INFINITY, f64::max)
+            })
+        },
+    ),
+    (
+        "max_unpool3d",
+        |x| {
+            x[0].narrow(0, 0, 1)
+                .reshape(&[1, 1, 1, 5])
+                .max_unpool3d(Tensor::from([3i64, 0, 3, 7, 4]).reshape(&[1, 1, 1, 5]), 2)
+        },
+        |x| {
+            let r = row(&x[0], 0);
+            (vec![1, 2, 2, 2], vec![r[1], 0.0, 0.0, r[0] + r[2], r[4], 0.0, 0.0, r[3]])
+        },
+    ),
+    (
+        "max_unpool1d",
+        |x| x[0].narrow(0, 0, 1).max_unpool1d(Tensor::from([[3i64, 0, 3, 5, 1]]), 6),
+        |x| {
+            let r = row(&x[0], 0);
+            (vec![1, 6], vec![r[1], r[4], 0.0, r[0] + r[2], 0.0, r[3]])
+        },
+    ),
+    (
+        "conv3d",
+        |x| {
+            let weight = x[2].narrow(1, 0, 2).narrow(2, 1, 2).narrow(3, 0, 3).unsqueeze(1);
+            let conv = VolumeConv::new().stride([1, 1, 2]).padding_each([(1, 0), (0, 0), (0, 1)]);
+            x[2].unsqueeze(1).conv3d(
+                weight,
+                Some(x[0].narrow(0, 1, 1).narrow(1, 3, 2).reshape(-1)),
+                &conv,
+            )
+        },
+        |x| {
+            each(&[2, 2, 3, 3, 3], |i| {
+                let mut sum = x[0].at(&[1, 3 + i[1]]);
+                for k in indices(&[2, 2, 3]) {
+                    let (depth, column) = ((i[2] + k[0]).checked_sub(1), 2 * i[4] + k[2]);
+                    if let Some(depth) = depth.filter(|_| column < 6) {
+                        sum += x[2].at(&[i[0], depth, i[3] + k[1], column])
+                            * x[2].at(&[i[1], k[0], 1 + k[1], k[2]]);
+                    }
+                }
+                sum
+            })
+        },
+    ),
+    (
+        "conv_transpose3d",
+        |x| {
+            let weight = x[0].narrow(0, 0, 1).reshape([1, 1, 5, 1, 1]);
+            let conv = VolumeConv::new().stride([2, 1, 1]).padding([1, 0, 0]);
+            x[2].unsqueeze(1).conv_transpose3d(weight, None, &conv, [1, 0, 0])
+        },
+        |x| {
+            // The depths 2·d + k, of which the first and the last of ten are cut off, beside one of output padding.
+            let mut sum = vec![0.0; 2 * 8 * 24];
+            for i in indices(&[2, 3, 5, 4, 6]) {
+                let depth = 2 * i[1] + i[2];
+                if (1..=8).contains(&depth) {
+                    sum[((i[0] * 8 + depth - 1) * 4 + i[3]) * 6 + i[4]] +=
+                        x[2].at(&[i[0], i[1], i[3], i[4]]) * x[0].at(&[0, i[2]]);
+                }
+            }
+            (vec![2, 1, 8, 4, 6], sum)
+        },
     ),
     (
         "avg_pool1d",

@@ -4,7 +4,7 @@ use super::indices;
 use crate::graph::{
     ConvOp, IndexOp, LogSoftmax, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Tape, View,
 };
-use wengert_tensor::{Binary, Conv, Scan, Tensor, Unary, keep_mask};
+use wengert_tensor::{Binary, Conv, Scan, Tensor, Unary, VolumePool, keep_mask, shapes};
 
 fn position(index: &[usize], shape: &[usize]) -> usize {
     index.iter().zip(shape).fold(0, |at, (&i, &size)| at * size + i)
@@ -394,25 +394,51 @@ pub(super) fn reference(
         }
         Op::MaxPool(op) => {
             let windows = tape.arena.borrow().pools[op.windows as usize];
-            let (image, rank) = (x[0].shape(), shape.len());
+            let rank = shape.len();
+            let [operand, result]: [&[usize]; 2] = [&x[0].shape(), shape];
+            // The depth, height and width of the operand and of the result. An image has the depth 1.
+            let (from, to) = match windows {
+                PoolWindows::Sliding(_) | PoolWindows::Adaptive => {
+                    let deep = |size: &[usize]| [1, size[rank - 2], size[rank - 1]];
+                    (deep(operand), deep(result))
+                }
+                PoolWindows::Volumes(pool, [h, w]) => {
+                    let wide = shapes::pool3d("", &[1, operand[rank - 2], h, w], &pool).unwrap();
+                    ([operand[rank - 2], h, w], [wide[1], wide[2], wide[3]])
+                }
+                PoolWindows::AdaptiveVolumes(size, [h, w]) => ([operand[rank - 2], h, w], size),
+            };
             // Returns the indices along an axis that a window covers.
             let covered = |side: usize, o: usize| -> Vec<usize> {
-                let (n, m) = (image[rank - 2 + side], shape[rank - 2 + side]);
-                match windows {
-                    PoolWindows::Adaptive => (o * n / m..((o + 1) * n).div_ceil(m)).collect(),
-                    PoolWindows::Sliding(pool) => (0..pool.kernel[side])
-                        .map(|k| o * pool.stride[side] + k * pool.dilation[side])
-                        .filter_map(|at| at.checked_sub(pool.padding[side].0))
-                        .filter(|&at| at < n)
-                        .collect(),
-                }
+                let (n, m) = (from[side], to[side]);
+                let pool: VolumePool = match windows {
+                    PoolWindows::Adaptive | PoolWindows::AdaptiveVolumes(..) => {
+                        return (o * n / m..((o + 1) * n).div_ceil(m)).collect();
+                    }
+                    PoolWindows::Sliding(pool) => pool.into(),
+                    PoolWindows::Volumes(pool, _) => pool,
+                };
+                (0..pool.kernel[side])
+                    .map(|k| o * pool.stride[side] + k * pool.dilation[side])
+                    .filter_map(|at| at.checked_sub(pool.padding[side].0))
+                    .filter(|&at| at < n)
+                    .collect()
             };
             each(&|i| {
-                let rows = covered(0, i[rank - 2]).into_iter();
-                let pixels =
-                    rows.flat_map(|r| covered(1, i[rank - 1]).into_iter().map(move |c| (r, c)));
-                let at = |(r, c)| x[0].at(&[&i[..rank - 2], &[r, c]].concat());
-                pixels.map(at).fold(f64::NEG_INFINITY, f64::max)
+                let place = i[rank - 2] * result[rank - 1] + i[rank - 1];
+                let window = [place / (to[1] * to[2]), place / to[2] % to[1], place % to[2]];
+                let [deep, high, wide] = [0, 1, 2].map(|side| covered(side, window[side]));
+                let mut most = f64::NEG_INFINITY;
+                for d in deep {
+                    for &h in &high {
+                        for &w in &wide {
+                            let at = (d * from[1] + h) * from[2] + w;
+                            let n = operand[rank - 1];
+                            most = most.max(x[0].at(&[&i[..rank - 2], &[at / n, at % n]].concat()));
+                        }
+                    }
+                }
+                most
             })
         }
         Op::MapAxis(op) => {
