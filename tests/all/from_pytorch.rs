@@ -415,6 +415,58 @@ fn missing_and_extra_items_of_the_page_are_found() {
     }
 }
 
+/// Names that the section "Not here" mentions although something of the library has the same name.
+const STAND_FOR_OTHERS: &[(&str, &str)] = &[
+    ("bf16", "a type of elements; `Dtype` names it for messages about files"),
+    ("f16", "the same"),
+    ("save", "`torch.save` writes other objects"),
+];
+
+/// Returns the names in the first column of the section "Not here" that the library has.
+fn here_after_all(page: &str) -> Vec<String> {
+    let section = page.split_once("\n## Not here\n").expect("a section `Not here`").1;
+    let section = section.split("\n## ").next().unwrap();
+    let (known, methods) = (known(), all_methods());
+    let has = |name: &str| {
+        known.items.contains(name)
+            || ["Tensor", "Var"].iter().any(|of| methods[of].contains(name))
+    };
+    let mut found = Vec::new();
+    for line in section.lines().filter_map(|line| line.strip_prefix('|')) {
+        let cell = line.split(" | ").next().unwrap();
+        for (_, name) in spans(cell).iter().flat_map(|code| identifiers(code)) {
+            let other = STAND_FOR_OTHERS.iter().any(|(it, _)| *it == name);
+            if has(&name) && !other {
+                found.push(format!("{name} of the row: {}", line.trim()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn nothing_that_is_missing_exists() {
+    let found = here_after_all(&page());
+    assert!(found.is_empty(), "docs/from-pytorch.md, \"Not here\":\n{}", found.join("\n"));
+}
+
+#[test]
+fn names_that_exist_are_found_among_the_missing_ones() {
+    for (row, name) in [
+        ("`sort`, `frobnicate`", "sort"),          // a method of both types
+        ("`torch.masked_select`", "masked_select"), // of tensors alone
+        ("`x.backward()`", "backward"),             // of variables alone
+        ("`nn.Conv2d`", "Conv2d"),                  // a type
+        ("`F.cross_entropy`", "cross_entropy"),     // a function
+    ] {
+        let found = here_after_all(&format!("# A\n\n## Not here\n\n| a | b |\n|---|---|\n| {row} | – |\n"));
+        assert_eq!(found.len(), 1, "{row}: {found:?}");
+        assert!(found[0].starts_with(name), "{found:?}");
+    }
+    let none = "# A\n\n`sort`\n\n## Not here\n\n| a | b |\n|---|---|\n| `frobnicate` | `sort` |\n\n## B\n\n| `sort` | |\n";
+    assert!(here_after_all(none).is_empty());
+}
+
 /// Returns the methods in the tables of a doc comment: links whose text is code, except links to
 /// other types.
 fn in_tables(doc: &str) -> Vec<String> {

@@ -20,7 +20,7 @@
 //! - `clamp_min` and `clamp_max` pass the gradient at the bound itself.
 //! - `maximum`, `minimum`: equal operands get half of the gradient each. `max`, `min` over axes: equal
 //!   elements share it evenly. (Both as in PyTorch.)
-//! - `max_pool1d`, `max_pool2d` and the adaptive variants: among equal elements of a window, the first
+//! - `max_pool1d`, `max_pool2d`, `max_pool3d` and the adaptive variants: among equal elements of a window, the first
 //!   in row-major order gets the whole gradient. (As in PyTorch.)
 //! - Comparisons have derivative zero everywhere. No gradient flows through them.
 //! - aᵇ at a = 0: the derivative by b is 0 for b ≥ 0 (the limit for b > 0), and the derivative by a is 0

@@ -211,7 +211,8 @@ macro_rules! convolution {
             #[must_use]
             pub fn stride(mut self, stride: $Size) -> Self {
                 let $any = stride;
-                self.options.conv = self.options.conv.stride::<wengert_tensor::Triple>($deep);
+                let each: wengert_tensor::Triple = $deep;
+                self.options.conv = self.options.conv.stride(each);
                 self
             }
 
@@ -221,7 +222,8 @@ macro_rules! convolution {
             #[must_use]
             pub fn dilation(mut self, dilation: $Size) -> Self {
                 let $any = dilation;
-                self.options.conv = self.options.conv.dilation::<wengert_tensor::Triple>($deep);
+                let each: wengert_tensor::Triple = $deep;
+                self.options.conv = self.options.conv.dilation(each);
                 self
             }
 

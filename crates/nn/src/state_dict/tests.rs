@@ -118,7 +118,7 @@ fn wrong_dict() -> StateDict {
         ("0.bias", Tensor::<i64>::ones_of(&[5]).into()),
         ("1.weight", Tensor::ones(&[1]).into()),
         ("2.weight", Tensor::ones(&[3, 5]).into()),
-        ("head", wengert_tensor::AnyTensor::from(Tensor::scalar(0.0))),
+        ("head", AnyTensor::from(Tensor::scalar(0.0))),
     ]
     .into_iter()
     .collect()

@@ -4,21 +4,21 @@
 use safetensors::SafeTensors;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use wengert_autograd::{Module, Param};
+use wengert_autograd::Param;
 use wengert_autograd::{Tape, Var};
 use wengert_nn::{
     Bag, BatchNorm3d, Bce, BceWithLogits, Bilinear, CircularPad1d, CircularPad2d, CircularPad3d,
     ConstantPad1d, ConstantPad2d, ConstantPad3d, ConvTranspose1d, CosineEmbedding, CrossEntropy,
     Ctc, Dice, Embedding, EmbeddingBag, Focal, GaussianNll, HingeEmbedding, Huber, InfoNce,
-    InstanceNorm3d, KlDiv, Layer, Linear, MarginRanking, MultiMargin, MultilabelSoftMargin, Nll,
-    PRelu, PixelShuffle, PixelUnshuffle, PoissonNll, Reduction, ReflectionPad1d, ReflectionPad2d,
-    ReflectionPad3d, ReplicationPad1d, ReplicationPad2d, ReplicationPad3d, SmoothL1, SpectralNorm,
-    TripletMargin, WeightNorm, ZeroPad1d, ZeroPad2d, ZeroPad3d, bce_with, bce_with_logits_with,
-    cosine_embedding_with, cross_entropy_with, ctc_with, focal, functional as f, gaussian_nll,
-    gaussian_nll_with, hinge_embedding_with, huber_with, info_nce, kl_div_with, l1_with,
-    margin_ranking_with, mse_with, multi_margin, multi_margin_with, multilabel_margin,
-    multilabel_margin_with, multilabel_soft_margin_with, poisson_nll, smooth_l1_with,
-    soft_cross_entropy_with, soft_margin_with, triplet_margin_with,
+    InstanceNorm3d, KlDiv, Layer, Linear, MarginRanking, Module, MultiMargin, MultilabelSoftMargin,
+    Nll, PRelu, PixelShuffle, PixelUnshuffle, PoissonNll, Reduction, ReflectionPad1d,
+    ReflectionPad2d, ReflectionPad3d, ReplicationPad1d, ReplicationPad2d, ReplicationPad3d,
+    SmoothL1, SpectralNorm, TripletMargin, WeightNorm, ZeroPad1d, ZeroPad2d, ZeroPad3d, bce_with,
+    bce_with_logits_with, cosine_embedding_with, cross_entropy_with, ctc_with, focal,
+    functional as f, gaussian_nll, gaussian_nll_with, hinge_embedding_with, huber_with, info_nce,
+    kl_div_with, l1_with, margin_ranking_with, mse_with, multi_margin, multi_margin_with,
+    multilabel_margin, multilabel_margin_with, multilabel_soft_margin_with, poisson_nll,
+    smooth_l1_with, soft_cross_entropy_with, soft_margin_with, triplet_margin_with,
 };
 use wengert_tensor::{Conv, Philox, Tensor, VolumeConv, VolumePool};
 

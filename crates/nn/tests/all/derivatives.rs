@@ -3,9 +3,9 @@
 //! differences of the gradient.
 
 use crate::operands::{WITH_OTHER_INPUTS, layers};
-use wengert_autograd::{Gradcheck, Mode, Module as _, Param, Path, Policy, Tape, Var};
+use wengert_autograd::{Gradcheck, Mode, Param, Path, Policy, Tape, Var};
 use wengert_nn::{
-    ActivationCheckpoint, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, Bag,
+    ActivationCheckpoint, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, Attention, Bag,
     BatchNorm1d, BatchNorm2d, BatchNorm3d, Bilinear, Conv1d, Conv2d, Conv3d, ConvTranspose1d,
     ConvTranspose2d, ConvTranspose3d, Dropout2d, Embedding, EmbeddingBag, GroupNorm, Gru, GruCell,
     Hardsigmoid, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, Layer, LayerNorm, LeakyRelu,
@@ -323,9 +323,10 @@ fn derivatives_of_transformers_agree_with_differences() {
     check(&shaken(&TransformerEncoder::new(vec![layer])), &[2, 1, 4]);
     let layer = TransformerDecoderLayer::of(4, 2, 3, rng).dropout(0.0).gelu();
     let run: Run<TransformerDecoderLayer<f64>> =
-        |m, x| m.forward(x.narrow(0, 0, 2), x.narrow(0, 2, 2));
+        |m, x| m.run(x.narrow(0, 0, 2), x.narrow(0, 2, 2), &Attention::new(), &Attention::new());
     check(&shaken(&Of { module: layer.clone(), run }), &[4, 1, 4]);
-    let run: Run<TransformerDecoder<f64>> = |m, x| m.forward(x.narrow(0, 0, 2), x.narrow(0, 2, 2));
+    let run: Run<TransformerDecoder<f64>> =
+        |m, x| m.run(x.narrow(0, 0, 2), x.narrow(0, 2, 2), &Attention::new(), &Attention::new());
     check(&shaken(&Of { module: TransformerDecoder::new(vec![layer]), run }), &[4, 1, 4]);
 }
 

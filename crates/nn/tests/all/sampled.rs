@@ -6,9 +6,9 @@ use wengert_autograd::{Function, Gradcheck, Mode, Param, Tape, Var};
 use wengert_nn::functional as f;
 use wengert_nn::{
     AlphaDropout, Bilinear, BinaryStep, Conv1d, ConvTranspose1d, ConvTranspose2d, CrossEntropy,
-    Ctc, Dice, DropPath, Dropout1d, Dropout3d, Embedding, EmbeddingBag, Focal, GroupNorm,
-    GumbelSoftmax, Lambda, Layer, LayerNorm, Linear, Maxout, PRelu, PixelShuffle, RRelu, Reduction,
-    Residual, RmsNorm, SmoothL1, Surrogate, ZeroPad1d, ZeroPad3d, bce, cosine_embedding,
+    Ctc, Dice, DropPath, Dropout1d, Dropout3d, Embedding, EmbeddingBag, FeatureAlphaDropout, Focal,
+    GroupNorm, GumbelSoftmax, Lambda, Layer, LayerNorm, Linear, Maxout, PRelu, PixelShuffle, RRelu,
+    Reduction, Residual, RmsNorm, SmoothL1, Surrogate, ZeroPad1d, ZeroPad3d, bce, cosine_embedding,
     cross_entropy, ctc_with, gaussian_nll, hinge, hinge_with, info_nce, l1, multilabel_margin,
     sequential, soft_cross_entropy, soft_margin_with, squared_hinge_with, triplet_margin,
 };
@@ -364,6 +364,38 @@ fn alpha_dropout_is_the_affine_map_of_its_formula() {
         let share = f64::from(dropped) / 4000.0;
         assert!((share - p).abs() < 5.0 * (p * (1.0 - p) / 4000.0).sqrt(), "{share} for {p}");
     }
+}
+
+/// Every channel of a sample is the affine image of its elements, or the limit as a whole.
+#[test]
+fn alpha_dropout_of_channels_drops_whole_channels() {
+    let limit = 1.758_099_340_847_376_6_f64;
+    let (p, shape) = (0.3, [50, 20, 2, 3]);
+    let tape = Tape::train(&mut Philox::new(4));
+    let x = numbers(&shape, 1);
+    let y = FeatureAlphaDropout::new(p).forward(tape.constant(x.clone())).value().to_vec();
+    let a = ((1.0 - p) + limit * limit * (1.0 - p) * p).powf(-0.5);
+    let b = a * p * limit;
+    let mut dropped = vec![];
+    for (x, y) in x.to_vec().chunks(6).zip(y.chunks(6)) {
+        let gone = (y[0] - (b - a * limit)).abs() < 1e-12;
+        for (x, y) in x.iter().zip(y) {
+            let wanted = if gone { b - a * limit } else { a * x + b };
+            assert!((y - wanted).abs() < 1e-12, "{x}: {y}");
+        }
+        dropped.push(gone);
+    }
+    let share = dropped.iter().filter(|&&gone| gone).count() as f64 / 1000.0;
+    assert!((share - p).abs() < 5.0 * (p * (1.0 - p) / 1000.0).sqrt(), "{share}");
+    // Neither a sample nor a channel number is dropped as a whole.
+    assert!(dropped.chunks(20).all(|sample| sample.contains(&true) && sample.contains(&false)));
+    assert!((0..20).all(|c| dropped.iter().skip(c).step_by(20).any(|&gone| gone)));
+    let error = Tape::<f64>::check_in(Mode::Train, |tape| {
+        FeatureAlphaDropout::new(0.5).forward(tape.input(&[3]));
+    });
+    assert_eq!(error.unwrap_err().message, "feature_alpha_dropout: expected [N, C, …], got [3]");
+    let text = panic_of(|| drop(FeatureAlphaDropout::new(1.5))).0;
+    assert_eq!(text, "FeatureAlphaDropout: p must be from 0 to 1, got 1.5");
 }
 
 #[test]

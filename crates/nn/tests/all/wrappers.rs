@@ -5,7 +5,7 @@ use wengert_nn::{
     Conv1d, Conv3d, ConvTranspose2d, Flatten, Layer, Linear, LoadError, Sequential, SpectralNorm,
     StateDict, WeightNorm, load_state_dict, sequential, state_dict,
 };
-use wengert_tensor::{NamedTensors, Philox, Tensor};
+use wengert_tensor::{AnyTensor, NamedTensors, Philox, Tensor};
 
 const FILE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/wrappers.safetensors");
@@ -84,7 +84,7 @@ fn older_names_stand_for_those_of_today_only() {
     let mut layer = WeightNorm::new(Linear::new(2, 1, rng));
     let old = |names: [&str; 3]| -> StateDict {
         let values = [Tensor::from([[2.0f32]]), Tensor::from([[3.0, 4.0]]), Tensor::from([1.0])];
-        names.into_iter().map(String::from).zip(values.map(Into::into)).collect()
+        names.into_iter().map(String::from).zip(values.map(AnyTensor::from)).collect()
     };
     load_state_dict(&mut layer, &old(["weight_g", "weight_v", "bias"])).unwrap();
     assert_eq!(layer.predict(&Tensor::from([5.0, 10.0])).to_vec(), [23.0]);
