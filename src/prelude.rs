@@ -16,12 +16,11 @@ pub use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm1d,
     BatchNorm2d, BatchNorm3d, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d,
     CrossEntropy, Dropout, Dropout2d, Elu, Embedding, Flatten, Gelu, GroupNorm, Gru, Identity,
-    Lambda, Layer, LayerNorm, LeakyRelu, Linear, LogSoftmax, Lstm, MaxPool1d, MaxPool2d,
-    MaxPool3d, Mish, Module, MultiHeadAttention, PRelu, Reduction, Relu, Residual, RmsNorm, Rnn,
-    Sequential, Sigmoid, Silu, Softmax, Softplus, Tanh, TransformerDecoder,
-    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, Upsample, bce,
-    bce_with_logits, cross_entropy, huber, kl_div, l1, load_state_dict, mse, nll, sequential,
-    smooth_l1, state_dict,
+    Lambda, Layer, LayerNorm, LeakyRelu, Linear, LogSoftmax, Lstm, MaxPool1d, MaxPool2d, MaxPool3d,
+    Mish, Module, MultiHeadAttention, PRelu, Reduction, Relu, Residual, RmsNorm, Rnn, Sequential,
+    Sigmoid, Silu, Softmax, Softplus, Tanh, TransformerDecoder, TransformerDecoderLayer,
+    TransformerEncoder, TransformerEncoderLayer, Upsample, bce, bce_with_logits, cross_entropy,
+    huber, kl_div, l1, load_state_dict, mse, nll, sequential, smooth_l1, state_dict,
 };
 pub use wengert_optim::{
     Adadelta, Adagrad, Adam, CosineAnnealingLr, Group, OneCycleLr, Optimizer, ReduceLrOnPlateau,

@@ -131,7 +131,7 @@ fn a_wrapped_layer_is_named_as_the_wrapper() {
     let layer = WeightNorm::along(Linear::new(3, 4, rng), 1);
     assert_eq!(
         layer.to_string(),
-        "WeightNorm(layer: Linear(weight: [4, 3], bias: [4]), weight_g: [1, 3], axis: 1)"
+        "WeightNorm(\n  (layer): Linear(weight: [4, 3], bias: [4])\n  (weight_g): [1, 3]\n  (axis): 1\n)"
     );
     assert_eq!(layer.type_name(), "WeightNorm");
 }
