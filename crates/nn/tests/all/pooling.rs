@@ -21,6 +21,7 @@ macro_rules! layers {
 }
 
 /// Returns the layers in the order of the Python script.
+#[allow(clippy::too_many_lines)] // a list
 fn tables<T: Float>() -> Vec<(&'static str, &'static str, Layers<T>)> {
     let wide = Upsample::size([5, 23]);
     let odd = Upsample::scales([1.3, 0.6]);

@@ -394,7 +394,7 @@ fn alpha_dropout_of_channels_drops_whole_channels() {
         FeatureAlphaDropout::new(0.5).forward(tape.input(&[3]));
     });
     assert_eq!(error.unwrap_err().message, "feature_alpha_dropout: expected [N, C, …], got [3]");
-    let text = panic_of(|| drop(FeatureAlphaDropout::new(1.5))).0;
+    let text = panic_of(|| _ = FeatureAlphaDropout::new(1.5)).0;
     assert_eq!(text, "FeatureAlphaDropout: p must be from 0 to 1, got 1.5");
 }
 

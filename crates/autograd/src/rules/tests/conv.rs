@@ -62,6 +62,7 @@ fn weight_gradient<'t>(x: Var<'t, f64>, gy: Var<'t, f64>, case: &Case) -> Var<'t
     x.tape().apply(Op::Conv(op), &[x, gy], Shape::new(&case.w))
 }
 
+#[allow(clippy::too_many_lines)] // a list
 pub(super) fn rows(op: ConvOp) -> Vec<Row> {
     let kind = Op::Conv(op);
     let mut rows = vec![];

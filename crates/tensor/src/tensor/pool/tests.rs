@@ -446,11 +446,11 @@ fn adaptive_pools_of_volumes_agree_with_loops() {
         };
         let first = |at: &[usize]| {
             let mut best = (f64::NEG_INFINITY, 0);
-            cells(at).into_iter().for_each(|cell| {
+            for cell in cells(at) {
                 if cell.0 > best.0 {
-                    best = cell
+                    best = cell;
                 }
-            });
+            }
             (best.0, best.1 as i64)
         };
         let (values, at) = x.adaptive_max_pool3d_with_indices(size);
