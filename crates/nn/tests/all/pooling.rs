@@ -1,16 +1,14 @@
-//! Compares pooling, padding, interpolation and windows with PyTorch: values and input gradients.
+//! Compares pooling, padding, interpolation and windows with PyTorch: values, gradients and second derivatives.
 //! Also tests that models with these layers can be checked without computing anything.
 
+use crate::reference_file::{ReferenceFile, ramp};
 use wengert_autograd::Tape;
 use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
     AvgPool2d, CircularPad2d, Fold, Layer, MaxPool1d, MaxPool2d, ReflectionPad2d, ReplicationPad2d,
     Sequential, Unfold, Upsample, ZeroPad2d, sequential,
 };
-use wengert_tensor::{Float, NamedTensors, Tensor};
-
-const FILE: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/pooling.safetensors");
+use wengert_tensor::Float;
 
 type Layers<T> = Vec<Box<dyn Layer<T>>>;
 
@@ -117,44 +115,33 @@ fn tables<T: Float>() -> Vec<(&'static str, &'static str, Layers<T>)> {
     ]
 }
 
-#[track_caller]
-fn close(what: &str, got: &Tensor<f64>, wanted: &Tensor<f64>, tolerance: f64) {
-    assert_eq!(got.shape(), wanted.shape(), "{what}");
-    for (i, (a, b)) in got.to_vec().into_iter().zip(wanted.to_vec()).enumerate() {
-        let error = (a - b).abs() / b.abs().max(1.0);
-        assert!(error <= tolerance, "{what}: element {i} is {a}, PyTorch has {b}");
-    }
-}
-
-fn compare<T: Float>(tolerance: f64) {
-    let file = NamedTensors::load(FILE).unwrap();
-    let get = |name: &str| file.get(name).unwrap().cast::<f64>();
-    let mut compared = 0;
+fn compare<T: Float>(file: &ReferenceFile) {
     for (input, family, layers) in tables::<T>() {
         for (i, layer) in layers.iter().enumerate() {
+            let case = format!("{family}/{i}");
             let tape = Tape::<T>::new();
-            let x = tape.watch(get(input).cast());
+            let x = tape.watch(file.get(input));
             let y = layer.forward(x);
-            let name = format!("{family}/{i}");
-            close(&name, &y.value().cast(), &get(&format!("{name}/value")), tolerance);
-            let ramp = Tensor::from_fn(&y.shape(), |i| T::of((i % 16 + 1) as f64 / 4.0));
-            let gradients = y.backward_from(ramp);
-            let gradient = gradients.wrt(x).unwrap().cast();
-            close(&format!("{name} {layer}"), &gradient, &get(&format!("{name}/grad")), tolerance);
-            compared += 1;
+            file.compare(&case, "value", &y.value());
+            let weights = tape.constant(ramp(&y.shape()));
+            file.compare(&case, "grad", &(y * weights).sum_all().grad_or_zero(&[x])[0].value());
+            let slope = (y.sin() * weights).sum_all().grad_or_zero(&[x])[0];
+            let along = (slope * tape.constant(ramp(&x.shape()))).sum_all();
+            file.compare(&case, "second", &along.grad_or_zero(&[x])[0].value());
         }
     }
-    assert_eq!(2 * compared + 3, file.len(), "all of the file");
 }
 
 #[test]
-fn pools_in_f64_agree_with_pytorch_to_13_digits() {
-    compare::<f64>(1e-13);
+fn pools_agree_with_pytorch() {
+    let file = ReferenceFile::load("pooling");
+    compare::<f64>(&file);
+    file.finish();
 }
 
 #[test]
 fn pools_in_f32_agree_with_pytorch_to_5_digits() {
-    compare::<f32>(1e-5);
+    compare::<f32>(&ReferenceFile::with_bounds("pooling", [1e-5; 3]));
 }
 
 #[test]
