@@ -12,13 +12,16 @@ float32 numbers):
 * `{case}/seed`: the weights of the loss, which is the sum of their products with the result.
 * `{case}/grad/q`, `{case}/grad/k`, `{case}/grad/v`, `{case}/grad/bias`, `{case}/grad/{name}`: the gradients
   of the loss.
+* `{case}/second/...`, with the same names: the gradients of the sum of the products of all these
+  gradients with `ramp` (see `store.py`).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from store import store
+from store import derivatives, store
 
 N, L, S, E, HEADS = 2, 4, 5, 6, 3
 
@@ -46,22 +49,23 @@ def main():
             with torch.no_grad():
                 for p in layer.parameters():
                     p.copy_(uniform(*p.shape))
-        y = run(*inputs.values())
+        # PyTorch's faster implementation has no second derivative.
+        with sdpa_kernel(SDPBackend.MATH):
+            y = run(*inputs.values())
         y, weights = y if isinstance(y, tuple) else (y, None)
         seed = uniform(*y.shape)
-        (seed * y).sum().backward()
         tensors.update({f"{name}/y": y.detach(), f"{name}/seed": seed})
         if weights is not None:
             tensors[f"{name}/weights"] = weights.detach()
         for key, value in fixed.items():
             tensors[f"{name}/{key}"] = value.double()
-        for key, value in inputs.items():
-            tensors[f"{name}/{key}"] = value.detach()
-            tensors[f"{name}/grad/{key}"] = value.grad
+        tensors.update({f"{name}/{key}": value.detach() for key, value in inputs.items()})
         if layer is not None:
-            for key, value in layer.named_parameters():
-                tensors[f"{name}/init/{key}"] = value.detach().clone()
-                tensors[f"{name}/grad/{key}"] = value.grad
+            params = dict(layer.named_parameters())
+            tensors.update({f"{name}/init/{key}": value.detach().clone() for key, value in params.items()})
+            inputs |= params
+        for key, grad, second in zip(inputs, *derivatives((seed * y).sum(), list(inputs.values()))):
+            tensors.update({f"{name}/grad/{key}": grad, f"{name}/second/{key}": second})
 
     def qkv(*lead, e=E, d=E):
         return {"q": uniform(*lead, L, e), "k": uniform(*lead, S, e), "v": uniform(*lead, S, d)}

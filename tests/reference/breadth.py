@@ -7,7 +7,7 @@ Writes `breadth.safetensors` beside this script. Each case is a function of one 
 * `{case}/v{i}`: a direction; `{case}/hvp{i}` = d(sum over j of sum(grad{j} * v{j})) / d(x{i}), left out
   where `{case}` has no second derivative in PyTorch.
 
-Class numbers and lengths are `{case}/index{i}`, i64.
+`weights…`, `spectral_…` and `max_norm_…` are tensors that cases have in common. Class numbers and lengths are `{case}/index{i}`, i64.
 """
 
 import math
@@ -120,8 +120,8 @@ def losses():
     p, t = uniform(4, 5, low=0.05, high=0.95), uniform(4, 5, low=0.0, high=1.0)
     t[0] = torch.tensor([0.0, 1.0, 0.0, 1.0, 0.5])
     w, w5 = uniform(4, 5, low=0.5, high=2.0), uniform(5, low=0.5, high=2.0)
-    record("weights", lambda w: w * 1, w5, second=False)
-    record("weights_of_all", lambda w: w * 1, w, second=False)
+    OUT["weights"] = w5.detach().clone()
+    OUT["weights_of_all"] = w.detach().clone()
     for r in ("mean", "sum", "none"):
         record(f"bce/{r}", lambda p, t: F.binary_cross_entropy(p, t, reduction=r), p, t)
         record(f"bce_with_logits/{r}", lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction=r), x, t)
@@ -159,7 +159,7 @@ def losses():
     pixels = torch.tensor([[1, 0], [2, 2], [0, 3]])
     images = uniform(3, 4, 2)
     w4 = uniform(4, low=0.5, high=2.0)
-    record("weights_of_four", lambda w: w * 1, w4, second=False)
+    OUT["weights_of_four"] = w4.detach().clone()
     for r in ("mean", "sum", "none"):
         record(f"cross_entropy/{r}", lambda x: F.cross_entropy(x, classes, reduction=r), x)
         record(f"cross_entropy_of/{r}", lambda x: F.cross_entropy(
@@ -274,8 +274,8 @@ def layers():
     u, v = (uniform(n) for n in (3, 5))
     hidden = linear.parametrizations.weight[0]
     u, v = u / u.norm(), v / v.norm()
-    record("spectral_u", lambda u: u * 1, u, second=False)
-    record("spectral_v", lambda v: v * 1, v, second=False)
+    OUT["spectral_u"] = u.detach().clone()
+    OUT["spectral_v"] = v.detach().clone()
 
     def spectral(x, w, training):
         hidden._u.copy_(u)
@@ -283,8 +283,8 @@ def layers():
         hidden.train(training)
         return x @ hidden(w).T
     record("spectral_norm", lambda x, w: spectral(x, w, True), uniform(4, 5), weight)
-    record("spectral_u_after", lambda u: u * 1, hidden._u.clone(), second=False)
-    record("spectral_v_after", lambda v: v * 1, hidden._v.clone(), second=False)
+    OUT["spectral_u_after"] = hidden._u.detach().clone()
+    OUT["spectral_v_after"] = hidden._v.detach().clone()
     record("spectral_norm_eval", lambda x, w: spectral(x, w, False), uniform(4, 5), weight)
 
 
@@ -312,7 +312,7 @@ def volumes():
     numbers = torch.tensor([[1, 0, 4], [2, 2, 0]])
     for name, p in (("two", 2.0), ("one", 1.0), ("most", math.inf)):
         table = uniform(5, 3)
-        record(f"max_norm_{name}", lambda w: w * 1, table, second=False)
+        OUT[f"max_norm_{name}"] = table.clone()
         with torch.no_grad():
             F.embedding(numbers, table, max_norm=1.5, norm_type=p)
         record(f"max_norm_{name}_after", lambda w: F.embedding(numbers, w), table)

@@ -7,6 +7,8 @@ initial values and inputs are float32 numbers):
 * `{layer}/x` [3, ...]: three batches; `{layer}/weights`: weights of the shape of one output.
 * `{layer}/y`, `{layer}/grad/x`, `{layer}/grad/{name}`: the output for the first batch in training
   mode, and the gradients of loss = sum(weights * y).
+* `{layer}/second/x`, `{layer}/second/{name}`: the gradients of the sum of the products of all these
+  gradients with `ramp` (see `store.py`).
 * `{layer}/after/{name}`: the state dict after three steps of p <- p - 0.1 * gradient, one on
   each batch, in training mode.
 * `{layer}/eval`: the output for the first batch after these steps, in evaluation mode.
@@ -23,7 +25,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from store import store
+from store import derivatives, store
 
 RATE = 0.1
 
@@ -105,15 +107,16 @@ def main():
         tensors |= {f"{name}/x": x, f"{name}/weights": weights}
         for step in range(3):
             batch = x[step].clone().requires_grad_()
-            layer.zero_grad()
+            inputs = {"x": batch} | dict(layer.named_parameters())
             y = layer(batch)
-            (weights * y).sum().backward()
+            grads, seconds = derivatives((weights * y).sum(), list(inputs.values()))
             if step == 0:
                 tensors[f"{name}/y"] = y.detach()
-                put("grad", {"x": batch.grad} | {k: p.grad for k, p in layer.named_parameters()})
+                put("grad", dict(zip(inputs, grads)))
+                put("second", dict(zip(inputs, seconds)))
             with torch.no_grad():
-                for p in layer.parameters():
-                    p -= RATE * p.grad
+                for p, grad in zip(layer.parameters(), grads[1:]):
+                    p -= RATE * grad
         put("after", layer.state_dict())
         layer.eval()
         with torch.no_grad():

@@ -8,8 +8,9 @@ distinct and unordered, so that no maximum is tied:
 The results, for each name in the tables below (`max2d/0`, `max2d/1`, ...):
 
 * `{name}/value`: the output. `{name}/grad`: the gradient of `sum(value * ramp)` with respect to the
-  input. `ramp` is 0.25, 0.5, 0.75, 1, ... over the elements of the value, and repeats after 16 numbers.
-* `{name}/index`: the positions of maxima (`return_indices=True`), i64. `{name}/back` and `{name}/back_grad`: the
+  input. `{name}/second`: that of `sum(sin(value) * ramp)` gives a gradient g; this is the gradient of
+  `sum(g * ramp)`. `ramp` is 0.25, 0.5, 0.75, 1, ... over the elements, and repeats after 16 numbers.
+* `{name}/index`: the positions of maxima (`return_indices=True`), i64. `{name}/back` and `{name}/grad_back`: the
   result of max unpooling with them (`output_size` is the size of the input), and the gradient of
   `sum(back * ramp)` with respect to the value. Only where no position occurs twice: PyTorch then keeps one of
   the elements.
@@ -20,7 +21,7 @@ The metadata has for each name the layer as PyTorch prints it.
 import torch
 from torch import nn
 
-from store import store
+from store import derivatives, ramp, store
 
 
 def inputs():
@@ -136,9 +137,8 @@ def indices(tensors, layers):
                 unpool = unpool(layer.kernel_size, layer.stride, layer.padding)
                 value = value.detach().requires_grad_()
                 back = unpool(value, index, output_size=x.shape)
-                ramp = (torch.arange(back.numel()) % 16 + 1).double().reshape(back.shape) / 4
-                (grad,) = torch.autograd.grad((back * ramp).sum(), value)
-                tensors[f"{case}/back"], tensors[f"{case}/back_grad"] = back.detach(), grad
+                (grad,) = torch.autograd.grad((back * ramp(back.shape)).sum(), value)
+                tensors[f"{case}/back"], tensors[f"{case}/grad_back"] = back.detach(), grad
 
 
 def main():
@@ -150,9 +150,10 @@ def main():
             for i, layer in enumerate(members):
                 x = tensors[name].clone().requires_grad_()
                 value = layer(x)
-                ramp = (torch.arange(value.numel()) % 16 + 1).double().reshape(value.shape) / 4
-                (grad,) = torch.autograd.grad((value * ramp).sum(), x)
-                tensors[f"{family}/{i}/value"], tensors[f"{family}/{i}/grad"] = value.detach(), grad
+                (grad,) = torch.autograd.grad((value * ramp(value.shape)).sum(), x, retain_graph=True)
+                _, (second,) = derivatives((value.sin() * ramp(value.shape)).sum(), [x])
+                results = {"value": value.detach(), "grad": grad, "second": second}
+                tensors |= {f"{family}/{i}/{key}": tensor for key, tensor in results.items()}
                 layers[f"{family}/{i}"] = repr(layer)
     indices(tensors, layers)
     store(__file__, tensors, layers)

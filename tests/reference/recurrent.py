@@ -10,13 +10,15 @@ values and inputs are float32 numbers):
 * `{case}/weights/y`, `{case}/weights/h`, `{case}/weights/c`: the weights of the loss, which is the sum of
   the products of weights and results.
 * `{case}/grad/x`, `{case}/grad/h0`, `{case}/grad/c0`, `{case}/grad/{name}`: the gradients of the loss.
+* `{case}/second/...`, with the same names: the gradients of the sum of the products of all these
+  gradients with `ramp` (see `store.py`).
 """
 
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from store import store
+from store import derivatives, store
 
 T, N, INPUTS, HIDDEN = 5, 3, 4, 3
 
@@ -95,13 +97,12 @@ def main():
             weights = uniform(*value.shape)
             tensors |= {f"{name}/{key}": value.detach(), f"{name}/weights/{key}": weights}
             loss = loss + (weights * value).sum()
-        loss.backward()
         for key, value in layer.state_dict().items():
             tensors[f"{name}/init/{key}"] = value.detach().clone()
-        for key, value in (inputs | dict(layer.named_parameters())).items():
-            tensors[f"{name}/grad/{key}"] = value.grad
-            if key in inputs:
-                tensors[f"{name}/{key}"] = value.detach()
+        tensors |= {f"{name}/{key}": value.detach() for key, value in inputs.items()}
+        inputs |= dict(layer.named_parameters())
+        for key, grad, second in zip(inputs, *derivatives(loss, list(inputs.values()))):
+            tensors |= {f"{name}/grad/{key}": grad, f"{name}/second/{key}": second}
     store(__file__, tensors, {})
 
 

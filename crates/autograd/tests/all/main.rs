@@ -17,6 +17,7 @@ mod parts;
 mod per_sample;
 mod profile;
 mod programs;
+mod reference_file;
 mod references;
 mod replay;
 mod report;

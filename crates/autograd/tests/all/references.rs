@@ -1,12 +1,10 @@
 //! Compares scans, reductions, orders, rearrangements and scatters with PyTorch: values, first and second
 //! derivatives. `tests/reference/operations.py` wrote the numbers, and says which they are.
 
-use std::collections::BTreeSet;
+use crate::reference_file::{ReferenceFile, ramp};
 use wengert_autograd::{Policy, Tape, Var};
-use wengert_tensor::{NamedTensors, ScatterReduce, Tensor};
+use wengert_tensor::{ScatterReduce, Tensor};
 
-const FILE: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/operations.safetensors");
 const INF: f64 = f64::INFINITY;
 
 type Function = for<'t> fn(&[Var<'t, f64>], &Tensor<i64>) -> Var<'t, f64>;
@@ -148,59 +146,36 @@ const VALUES: &[(&str, &str, Values)] = &[
     ("eye", "x", |_| Tensor::eye_of(3)),
 ];
 
-/// Returns the largest error, relative to numbers above 1.
-fn error(what: &str, got: &Tensor<f64>, wanted: &Tensor<f64>) -> f64 {
-    assert_eq!(got.shape(), wanted.shape(), "{what}");
-    let of = |(a, b): (f64, f64)| {
-        let same = a == b || a.is_nan() && b.is_nan();
-        if same { 0.0 } else { (a - b).abs() / b.abs().max(1.0) }
-    };
-    let errors = got.to_vec().into_iter().zip(wanted.to_vec()).map(of);
-    errors.fold(0.0, |most: f64, e| if e.is_nan() { INF } else { most.max(e) })
-}
-
-fn ramp(shape: &[usize]) -> Tensor<f64> {
-    Tensor::from_fn(shape, |i| (i % 16 + 1) as f64 / 4.0)
-}
-
 #[test]
 fn operations_agree_with_pytorch_to_the_second_derivative() {
-    let file = NamedTensors::load(FILE).unwrap();
-    let get = |name: &str| file.get(name).unwrap().cast::<f64>();
-    let index = file.get("index").unwrap().cast::<i64>();
-    let mut seen: BTreeSet<String> =
-        ["x", "y", "zeros", "ties", "nans", "sorted", "index"].map(String::from).into();
-    let mut compared = |name: String, got: &Tensor<f64>, most: f64| {
-        let off = error(&name, got, &get(&name));
-        assert!(off <= most, "{name}: off by {off:e}: {got}, PyTorch has {}", get(&name));
-        seen.insert(name);
-        off
-    };
-    let mut worst = [0.0f64; 3];
+    let file = ReferenceFile::load("operations");
+    for name in ["sorted", "y"] {
+        file.get::<f64>(name);
+    }
+    let index = file.get::<f64>("index").cast::<i64>();
     for policy in [Policy::Eager, Policy::Fused] {
         for (name, inputs, f) in CASES {
             let tape = Tape::<f64>::new().with_policy(policy);
-            let x: Vec<_> = inputs.iter().map(|name| tape.watch(get(name))).collect();
+            let x: Vec<_> = inputs.iter().map(|name| tape.watch(file.get(name))).collect();
             let y = f(&x, &index);
             let loss = (y * tape.constant(ramp(&y.shape()))).sum_all();
             let slopes = loss.grad_or_zero(&x);
             let terms = slopes.iter().map(|&g| (g * tape.constant(ramp(&g.shape()))).sum_all());
             let bends = terms.reduce(|a, b| a + b).unwrap().grad_or_zero(&x);
-            let value = compared(format!("{name}/value"), &y.value(), 1e-12);
-            worst[0] = worst[0].max(value);
+            file.compare(name, "value", &y.value());
             for i in 0..x.len() {
-                let slope = compared(format!("{name}/grad/{i}"), &slopes[i].value(), 1e-10);
-                let bend = compared(format!("{name}/second/{i}"), &bends[i].value(), 1e-8);
-                worst = [worst[0], worst[1].max(slope), worst[2].max(bend)];
+                file.compare(name, &format!("grad/{i}"), &slopes[i].value());
+                file.compare(name, &format!("second/{i}"), &bends[i].value());
             }
         }
     }
     for (name, of, f) in POSITIONS {
-        compared(format!("{name}/value"), &f(&get(of)).cast(), 0.0);
+        let (got, wanted) = (f(&file.get(of)), file.get::<f64>(&format!("{name}/value")));
+        assert_eq!(got, wanted.cast::<i64>(), "{name}");
+        file.note_case(name);
     }
     for (name, of, f) in VALUES {
-        compared(format!("{name}/value"), &f(&get(of)), 1e-12);
+        file.compare(name, "value", &f(&file.get(of)));
     }
-    println!("{} cases, largest errors {worst:?}", CASES.len() + POSITIONS.len() + VALUES.len());
-    assert_eq!(seen.len(), file.len(), "all of the file");
+    file.finish();
 }

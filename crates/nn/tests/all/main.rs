@@ -22,6 +22,8 @@ mod overview;
 mod pooling;
 mod pytorch;
 mod recurrent;
+#[path = "../../../autograd/tests/all/reference_file.rs"]
+mod reference_file;
 mod references;
 mod sampled;
 #[path = "../../../tensor/tests/all/scan/mod.rs"]

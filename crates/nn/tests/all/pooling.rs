@@ -1,6 +1,7 @@
-//! Compares pooling, padding, interpolation and windows with PyTorch: values and input gradients.
+//! Compares pooling, padding, interpolation and windows with PyTorch: values, gradients and second derivatives.
 //! Also tests that models with these layers can be checked without computing anything.
 
+use crate::reference_file::{ReferenceFile, ramp};
 use wengert_autograd::Tape;
 use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
@@ -9,10 +10,7 @@ use wengert_nn::{
     MaxUnpool3d, ReflectionPad2d, ReflectionPad3d, ReplicationPad2d, ReplicationPad3d, Sequential,
     Unfold, Upsample, ZeroPad2d, ZeroPad3d, sequential,
 };
-use wengert_tensor::{Float, NamedTensors, Tensor};
-
-const FILE: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/pooling.safetensors");
+use wengert_tensor::{Float, Tensor};
 
 type Layers<T> = Vec<Box<dyn Layer<T>>>;
 
@@ -170,70 +168,53 @@ fn tables<T: Float>() -> Vec<(&'static str, &'static str, Layers<T>)> {
     ]
 }
 
-#[track_caller]
-fn close(what: &str, got: &Tensor<f64>, wanted: &Tensor<f64>, tolerance: f64) {
-    assert_eq!(got.shape(), wanted.shape(), "{what}");
-    for (i, (a, b)) in got.to_vec().into_iter().zip(wanted.to_vec()).enumerate() {
-        let error = (a - b).abs() / b.abs().max(1.0);
-        assert!(error <= tolerance, "{what}: element {i} is {a}, PyTorch has {b}");
-    }
-}
-
-fn compare<T: Float>(tolerance: f64) {
-    let file = NamedTensors::load(FILE).unwrap();
-    let get = |name: &str| file.get(name).unwrap().cast::<f64>();
-    let mut compared = 0;
+fn compare<T: Float>(file: &ReferenceFile) {
     for (input, family, layers) in tables::<T>() {
         for (i, layer) in layers.iter().enumerate() {
+            let case = format!("{family}/{i}");
             let tape = Tape::<T>::new();
-            let x = tape.watch(get(input).cast());
+            let x = tape.watch(file.get(input));
             let y = layer.forward(x);
-            let name = format!("{family}/{i}");
-            close(&name, &y.value().cast(), &get(&format!("{name}/value")), tolerance);
-            let ramp = Tensor::from_fn(&y.shape(), |i| T::of((i % 16 + 1) as f64 / 4.0));
-            let gradients = y.backward_from(ramp);
-            let gradient = gradients.wrt(x).unwrap().cast();
-            close(&format!("{name} {layer}"), &gradient, &get(&format!("{name}/grad")), tolerance);
-            compared += 1;
+            file.compare(&case, "value", &y.value());
+            let weights = tape.constant(ramp(&y.shape()));
+            file.compare(&case, "grad", &(y * weights).sum_all().grad_or_zero(&[x])[0].value());
+            let slope = (y.sin() * weights).sum_all().grad_or_zero(&[x])[0];
+            let along = (slope * tape.constant(ramp(&x.shape()))).sum_all();
+            file.compare(&case, "second", &along.grad_or_zero(&[x])[0].value());
         }
     }
-    let of_indices = file.names().filter(|name| name.contains("indices")).count();
-    assert_eq!(2 * compared + 4 + of_indices, file.len(), "all of the file");
 }
 
 #[test]
-fn pools_in_f64_agree_with_pytorch_to_13_digits() {
-    compare::<f64>(1e-13);
+fn pools_agree_with_pytorch() {
+    let file = ReferenceFile::load("pooling");
+    compare::<f64>(&file);
+    positions_and_unpooling(&file);
+    file.finish();
 }
 
 /// Compares maxima with their positions, and max unpooling.
 macro_rules! compare_indices {
-    ($file:ident, $used:ident: $($name:literal of $input:literal: $pool:expr $(, $unpool:expr, $size:expr)?;)*) => { $(
-        let get = |key: &str| $file.get(&format!("{}/{key}", $name)).unwrap();
+    ($file:ident: $($name:literal of $input:literal: $pool:expr $(, $unpool:expr, $size:expr)?;)*) => { $(
         let tape = Tape::<f64>::new();
-        let x = tape.constant($file.get($input).unwrap().cast());
+        let x = tape.constant($file.get($input));
         let (y, index) = $pool.forward_with_indices(x);
-        close($name, &y.value(), &get("value").cast(), 0.0);
-        assert_eq!(index.value(), get("index").cast::<i64>(), $name);
+        $file.compare($name, "value", &y.value());
+        let wanted = $file.get::<f64>(concat!($name, "/index")).cast::<i64>();
+        assert_eq!(index.value(), wanted, $name);
         assert_eq!(y.value(), $pool.predict(&x.value()));
-        $used += 2;
         $(
             let y = tape.watch(y.value());
             let back = $unpool.forward_to(y, index, $size);
-            close($name, &back.value(), &get("back").cast(), 0.0);
-            let ramp = Tensor::from_fn(&back.shape(), |i| (i % 16 + 1) as f64 / 4.0);
-            let gradients = back.backward_from(ramp);
-            close($name, gradients.wrt(y).unwrap(), &get("back_grad").cast(), 0.0);
-            $used += 2;
+            $file.compare($name, "back", &back.value());
+            let loss = (back * tape.constant(ramp(&back.shape()))).sum_all();
+            $file.compare($name, "grad_back", &loss.grad(&[y])[0].value());
         )?
     )* };
 }
 
-#[test]
-fn positions_and_unpooling_agree_with_pytorch() {
-    let file = NamedTensors::load(FILE).unwrap();
-    let mut used = 0;
-    compare_indices! { file, used:
+fn positions_and_unpooling(file: &ReferenceFile) {
+    compare_indices! { file:
         "indices1d/0" of "signals": MaxPool1d::new(3), MaxUnpool1d::new(3), 11;
         "indices1d/1" of "signals": MaxPool1d::new(2).stride(3).padding(1),
             MaxUnpool1d::new(2).stride(3).padding(1), 11;
@@ -247,7 +228,6 @@ fn positions_and_unpooling_agree_with_pytorch() {
             MaxUnpool3d::new([2, 1, 3]).stride([3, 2, 4]).padding([1, 0, 1]), [5, 6, 7];
         "adaptive_indices3d/0" of "volumes": AdaptiveMaxPool3d::new([5, 3, 7]);
     }
-    assert_eq!(used, file.names().filter(|name| name.contains("indices")).count());
 }
 
 #[test]
@@ -306,7 +286,7 @@ fn pools_pad_one_side_only() {
 
 #[test]
 fn pools_in_f32_agree_with_pytorch_to_5_digits() {
-    compare::<f32>(1e-5);
+    compare::<f32>(&ReferenceFile::with_bounds("pooling", [1e-5; 3]));
 }
 
 #[test]
