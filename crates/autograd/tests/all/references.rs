@@ -149,7 +149,7 @@ const VALUES: &[(&str, &str, Values)] = &[
 ];
 
 /// Returns the largest error, relative to numbers above 1.
-fn error(what: &str, got: &Tensor<f64>, wanted: &Tensor<f64>) -> f64 {
+pub(crate) fn error(what: &str, got: &Tensor<f64>, wanted: &Tensor<f64>) -> f64 {
     assert_eq!(got.shape(), wanted.shape(), "{what}");
     let of = |(a, b): (f64, f64)| {
         let same = a == b || a.is_nan() && b.is_nan();
@@ -159,7 +159,7 @@ fn error(what: &str, got: &Tensor<f64>, wanted: &Tensor<f64>) -> f64 {
     errors.fold(0.0, |most: f64, e| if e.is_nan() { INF } else { most.max(e) })
 }
 
-fn ramp(shape: &[usize]) -> Tensor<f64> {
+pub(crate) fn ramp(shape: &[usize]) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| (i % 16 + 1) as f64 / 4.0)
 }
 
