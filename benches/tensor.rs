@@ -71,9 +71,7 @@ fn matmul(c: &mut Criterion) {
 fn contraction(c: &mut Criterion) {
     let mut group = c.benchmark_group("einsum");
     let (x, y) = (normal(&[256, 256]), normal(&[256, 256]));
-    group.bench_function("ij,kj->ik, 256", |b| {
-        b.iter(|| Tensor::einsum("ij,kj->ik", &[&x, &y]))
-    });
+    group.bench_function("ij,kj->ik, 256", |b| b.iter(|| Tensor::einsum("ij,kj->ik", &[&x, &y])));
     group.bench_function("ij,kj->ik, 256, by hand", |b| b.iter(|| x.matmul_t(&y, false, true)));
     // Small operands show the time for the equation.
     let (x, y) = (normal(&[8, 8]), normal(&[8, 8]));
@@ -87,14 +85,10 @@ fn contraction(c: &mut Criterion) {
         b.iter(|| q.transpose(1, 2).matmul_t(&k.transpose(1, 2), false, true))
     });
     let (x, y) = (normal(&[512, 64]), normal(&[512, 64]));
-    group.bench_function("products of rows", |b| {
-        b.iter(|| Tensor::einsum("bi,bi->b", &[&x, &y]))
-    });
+    group.bench_function("products of rows", |b| b.iter(|| Tensor::einsum("bi,bi->b", &[&x, &y])));
     group.bench_function("products of rows, by hand", |b| b.iter(|| (&x * &y).sum(&[1], false)));
     let parts = [normal(&[64, 64]), normal(&[64, 64]), normal(&[64, 64]), normal(&[64])];
-    group.bench_function("a chain of four", |b| {
-        b.iter(|| Tensor::einsum("ij,jk,kl,l->i", &parts))
-    });
+    group.bench_function("a chain of four", |b| b.iter(|| Tensor::einsum("ij,jk,kl,l->i", &parts)));
     group.finish();
 }
 

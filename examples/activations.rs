@@ -39,9 +39,7 @@ const ACTIVATIONS: [Activation; 32] = [
     ("tanh", |x| f::tanh(x)),
     ("softsign", |x| f::softsign(x)),
     ("arctan", |x| f::arctan(x)),
-    ("binary step with the surrogate arctan, k = 2", |x| {
-        f::binary_step(x, Surrogate::Arctan(2.0))
-    }),
+    ("binary step with the surrogate arctan, k = 2", |x| f::binary_step(x, Surrogate::Arctan(2.0))),
     ("random leaky ReLU in evaluation", |x| f::rrelu(x, 1.0 / 8.0, 1.0 / 3.0)),
     ("GLU of (x, x)", |x| gated(x, f::glu)),
     ("GEGLU of (x, x)", |x| gated(x, f::geglu)),

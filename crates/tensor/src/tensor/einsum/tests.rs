@@ -74,7 +74,7 @@ fn random(draw: &mut Draw) -> Case {
         pool[..count].iter().map(|&c| (c, [2, 3, 2, 3, 1, 4, 0][draw.below(7)])).collect();
     // The axes of the ellipsis, from the last to the first, as letters that equations do not contain.
     let dots = ['1', '2'];
-    dots.iter().for_each(|&c| drop(sizes.insert(c, 1 + draw.below(3))));
+    sizes.extend(dots.map(|c| (c, 1 + draw.below(3))));
     let with_dots = draw.below(3) == 0;
     let (mut terms, mut operands, mut labels) = (vec![], vec![], vec![]);
     let mut widest = 0;

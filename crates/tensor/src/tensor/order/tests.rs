@@ -1,6 +1,7 @@
 //! Scans, orders, norms and rearrangements of the six layouts, compared with plain loops. Edges: integers, NaN,
 //! nothing, many elements.
 
+use crate::kernels::{Scan, scan::LONG};
 use crate::tensor::{ScatterReduce, Tensor};
 use crate::testing::{layouts, naive, panics_here};
 
@@ -191,7 +192,9 @@ fn many_elements_give_the_results_of_few() {
                 }
                 sorted.sort_by(f64::total_cmp);
             }
-            assert_eq!(x.cumsum(at), back(sums), "{shape:?}");
+            // Long lines are summed in blocks, with other roundings.
+            let off = (x.cumsum(at) - back(sums)).abs().max(&[], false).item();
+            assert!(off <= if n < LONG { 0.0 } else { 1e-7 }, "{shape:?}: {off:e}");
             let (values, positions) = x.sort(at, false);
             assert_eq!(values, back(sorted), "{shape:?}");
             assert_eq!(x.gather(at, &positions), values, "{shape:?}");
@@ -304,7 +307,6 @@ fn refusals_point_at_the_caller() {
 /// Long lines are scanned in blocks. Small integers are exact, so that the results are those of a loop.
 #[test]
 fn scans_of_long_lines_agree_with_loops() {
-    use crate::kernels::{Scan, scan::LONG};
     for shape in [[LONG + 4099, 1], [1, 3 * LONG - 1], [LONG, 3], [2, LONG + 1]] {
         let x = Tensor::<f64>::from_fn(&shape, |i| (i * 7919 % 11) as f64 - 5.0);
         // Numbers whose running product stays near 1.
@@ -336,7 +338,6 @@ fn scans_of_long_lines_agree_with_loops() {
 /// Where the sum of a block would overflow, the line is scanned as a whole.
 #[test]
 fn scans_of_long_lines_keep_what_a_block_loses() {
-    use crate::kernels::scan::LONG;
     let line = |of: &dyn Fn(usize) -> f64| Tensor::<f64>::from_fn([LONG], |i| of(i));
     let (first, second) = (LONG - 2, LONG - 1);
     let sums = line(&|i| match i {
