@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 /// An index: a letter in the order of ASCII, or an axis of the ellipsis, counted from the last.
 type Label = u8;
-type Labels = SmallVec<[Label; MAX_RANK]>;
+type Subscripts = SmallVec<[Label; MAX_RANK]>;
 /// A set of indices, one bit for each.
 type Set = u64;
 
@@ -99,9 +99,10 @@ pub fn tensordot(a: &[usize], b: &[usize], axes: [&[isize]; 2]) -> ShapeResult<C
             )
         })?;
     }
-    let left: Labels = (0..a.len() as u8).collect();
+    let left: Subscripts = (0..a.len() as u8).collect();
     let shared = |y: usize| of_b.iter().position(|&at| at == y).map(|i| left[of_a[i]]);
-    let right: Labels = (0..b.len()).map(|y| shared(y).unwrap_or((MAX_RANK + y) as u8)).collect();
+    let right: Subscripts =
+        (0..b.len()).map(|y| shared(y).unwrap_or((MAX_RANK + y) as u8)).collect();
     let rest =
         left.iter().chain(&right).filter(|&&label| bits(&left) & bits(&right) & bit(label) == 0);
     let output: SmallVec<[Label; MAX_RANK]> = rest.copied().collect();
@@ -117,7 +118,7 @@ fn bits(labels: &[Label]) -> Set {
 }
 
 /// Returns the labels of a set that holds them.
-fn those(labels: &[Label], set: Set) -> Labels {
+fn those(labels: &[Label], set: Set) -> Subscripts {
     labels.iter().copied().filter(|&label| set & bit(label) != 0).collect()
 }
 
@@ -168,7 +169,7 @@ impl Term {
 }
 
 /// Returns the indices of the operands and of the result.
-fn parse(equation: &str, shapes: &[Shape]) -> ShapeResult<(Vec<Labels>, Labels)> {
+fn parse(equation: &str, shapes: &[Shape]) -> ShapeResult<(Vec<Subscripts>, Subscripts)> {
     let (inputs, output) = match equation.split_once("->") {
         Some((inputs, output)) => (inputs, Some(output)),
         None => (equation, None),
@@ -212,7 +213,7 @@ fn parse(equation: &str, shapes: &[Shape]) -> ShapeResult<(Vec<Labels>, Labels)>
 }
 
 /// Returns the size of each index: that of the operands in which it is not 1.
-fn sizes_of(operands: &[Labels], shapes: &[Shape]) -> ShapeResult<[usize; LABELS]> {
+fn sizes_of(operands: &[Subscripts], shapes: &[Shape]) -> ShapeResult<[usize; LABELS]> {
     let (mut sizes, mut from) = ([1; LABELS], [0; LABELS]);
     for (i, (labels, shape)) in operands.iter().zip(shapes).enumerate() {
         for (at, (&label, &size)) in labels.iter().zip(shape.iter()).enumerate() {
@@ -244,14 +245,14 @@ fn sizes_of(operands: &[Labels], shapes: &[Shape]) -> ShapeResult<[usize; LABELS
 /// Makes the steps of a contraction.
 struct Planner {
     /// The indices of the axes of each operand. Those of an operand that is not read again are no longer used.
-    values: Vec<Labels>,
+    values: Vec<Subscripts>,
     sizes: [usize; LABELS],
     steps: Vec<ContractionStep>,
 }
 
 /// Returns the steps for operands with these indices. An index of the result occurs in an operand.
 fn contraction(
-    operands: &[Labels],
+    operands: &[Subscripts],
     output: &[Label],
     shapes: &[Shape],
 ) -> ShapeResult<Contraction> {
@@ -265,7 +266,7 @@ fn contraction(
     }
     // Axes of size 1 come back with the last step.
     let long = |&&label: &&Label| sizes[label as usize] != 1;
-    let wanted: Labels = output.iter().filter(long).copied().collect();
+    let wanted: Subscripts = output.iter().filter(long).copied().collect();
     planner.sum_alone(bits(&wanted));
     let order = order(&planner.values, bits(&wanted), &sizes).ok_or_else(|| {
         format!("the contraction has an intermediate result of more than {MAX_RANK} axes: divide it into several")
@@ -300,7 +301,7 @@ impl Planner {
     }
 
     /// Adds an operand. Its repeated indices become diagonals, and its axes of size 1 are removed.
-    fn place(&mut self, mut labels: Labels, shape: &[usize]) {
+    fn place(&mut self, mut labels: Subscripts, shape: &[usize]) {
         let of = self.values.len();
         let mut own: SmallVec<[usize; MAX_RANK]> = shape.into();
         while let Some(second) = (1..labels.len()).find(|&i| labels[..i].contains(&labels[i])) {
@@ -352,7 +353,7 @@ impl Planner {
         &mut self,
         [mut a, mut b]: [usize; 2],
         needed: Set,
-        wanted: Option<&Labels>,
+        wanted: Option<&Subscripts>,
     ) -> ShapeResult<usize> {
         let shared = bits(&self.values[a]) & bits(&self.values[b]);
         if shared & !needed == 0 {
@@ -416,11 +417,11 @@ impl Planner {
     fn multiply_elements(
         &mut self,
         [a, b]: [usize; 2],
-        wanted: Option<&Labels>,
+        wanted: Option<&Subscripts>,
     ) -> ShapeResult<usize> {
         let (of_a, of_b) = (&self.values[a], &self.values[b]);
         let both = || of_a.iter().copied().chain(those(of_b, !bits(of_a))).collect();
-        let order: Labels = wanted.cloned().unwrap_or_else(both);
+        let order: Subscripts = wanted.cloned().unwrap_or_else(both);
         shape_of("an intermediate result", &self.shape(&order))?;
         for of in [a, b] {
             let own = bits(&self.values[of]);
@@ -454,7 +455,7 @@ fn volume(set: Set, sizes: &[usize; LABELS]) -> f64 {
 /// Returns the pairs of operands to be multiplied, one after the other. The result takes the place of the
 /// first of the pair. The cost of a product is the product of the sizes of all indices of both. `None` if an
 /// intermediate result would have too many axes.
-fn order(values: &[Labels], output: Set, sizes: &[usize; LABELS]) -> Option<Vec<[usize; 2]>> {
+fn order(values: &[Subscripts], output: Set, sizes: &[usize; LABELS]) -> Option<Vec<[usize; 2]>> {
     let sets: SmallVec<[Set; COMPARED]> = values.iter().map(|labels| bits(labels)).collect();
     match sets.len() {
         0 | 1 => Some(vec![]),
