@@ -66,7 +66,7 @@ impl<T: Float> Var<'_, T> {
                 ContractionStep::Reshape(of, shape) => x[*of] = x[*of].reshape(*shape),
                 ContractionStep::Multiply([a, b]) => x[*a] = x[*a] * x[*b],
                 ContractionStep::MatMul([a, b], [ta, tb]) => {
-                    x[*a] = x[*a].matmul_t(x[*b], *ta, *tb)
+                    x[*a] = x[*a].matmul_t(x[*b], *ta, *tb);
                 }
             }
         }

@@ -3,7 +3,7 @@
 //!
 //! An operand loses its repeated indices (a diagonal), its axes of size 1 (they broadcast), and the indices
 //! that nothing else names (a sum). Then two operands at a time are multiplied: by a matrix product if
-//! indices are summed, else elementwise.
+//! indices are summed, else (and for batches of dot products) elementwise.
 
 use super::{ShapeResult, axis, ensure, shape_of};
 use crate::layout::{MAX_RANK, Shape};
@@ -368,6 +368,16 @@ impl Planner {
         let larger = if self.numel(&of_a) < self.numel(&of_b) { &of_b } else { &of_a };
         let (batch, summed) = (those(larger, shared & needed), those(larger, shared & !needed));
         let (rows, columns) = (those(&of_a, !shared), those(&of_b, !shared));
+        if rows.is_empty() && columns.is_empty() && !batch.is_empty() {
+            // A batch of dot products: a call of the kernel for each would cost more than the sums.
+            let batch = wanted.cloned().unwrap_or(batch);
+            let order: Subscripts = batch.iter().chain(&summed).copied().collect();
+            let place = self.multiply_elements([a, b], Some(&order))?;
+            let axes = (batch.len()..order.len()).map(|axis| axis as isize).collect();
+            self.steps.push(ContractionStep::Sum(place, axes));
+            self.values[place] = batch;
+            return Ok(place);
+        }
         let transposed = [
             self.matrices(a, &batch, &rows, &summed)?,
             self.matrices(b, &batch, &summed, &columns)?,
@@ -447,9 +457,13 @@ fn merges(batch: &[Label], rows: &[Label], columns: &[Label]) -> bool {
 }
 
 /// Returns the product of the sizes of a set of indices.
-fn volume(set: Set, sizes: &[usize; LABELS]) -> f64 {
-    let of = |label: usize| if set >> label & 1 == 1 { sizes[label] as f64 } else { 1.0 };
-    (0..LABELS).map(of).product()
+fn volume(mut set: Set, sizes: &[usize; LABELS]) -> f64 {
+    let mut product = 1.0;
+    while set != 0 {
+        product *= sizes[set.trailing_zeros() as usize] as f64;
+        set &= set - 1;
+    }
+    product
 }
 
 /// Returns the pairs of operands to be multiplied, one after the other. The result takes the place of the
@@ -577,6 +591,8 @@ mod tests {
         let batch: [&[usize]; 2] = [&[2, 7, 3, 4], &[2, 7, 5, 4]];
         assert_eq!(steps("bhid,bhjd->bhij", &batch), [MatMul([0, 1], [false, true])]);
         assert_eq!(steps("i,i->i", &[&[3], &[3]]), [Multiply([0, 1])]);
+        let rows: [&[usize]; 2] = [&[2, 3], &[2, 3]];
+        assert_eq!(steps("bi,bi->b", &rows), [Multiply([0, 1]), Sum(0, smallvec![1])]);
         assert_eq!(steps("ij,j->ij", &[&[2, 3], &[3]]), [Multiply([0, 1])]);
         assert_eq!(steps("...i->...i", &[&[2, 3]]), []);
         assert_eq!(steps("ij->ji", &[&[2, 3]]), [Permute(0, smallvec![1, 0])]);
