@@ -63,6 +63,7 @@ fn extremes_over_an_empty_axis_are_refused() {
 /// Runs every rule on the largest and smallest sizes and numbers of their types. An overflow panics in
 /// tests.
 #[test]
+#[allow(clippy::too_many_lines)] // a line for each rule
 fn shape_rules_return_errors_at_extreme_sizes() {
     let (most, huge) = (usize::MAX, isize::MAX as usize);
     let shapes: [&[usize]; 9] =

@@ -204,7 +204,7 @@ mod tests {
             drop(x(&[2, 3]).dot(&x(&[3])));
         });
         panics_here("dot: inner dimensions differ: [2] · [3] (2 ≠ 3)", || {
-            drop(x(&[2]).dot(&x(&[3])))
+            drop(x(&[2]).dot(&x(&[3])));
         });
         panics_here("outer: expected two vectors, got shapes [2] and [1, 3]", || {
             drop(x(&[2]).outer(&x(&[1, 3])));

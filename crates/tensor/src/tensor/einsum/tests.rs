@@ -78,7 +78,7 @@ fn random(draw: &mut Draw) -> Case {
     let with_dots = draw.below(3) == 0;
     let (mut terms, mut operands, mut labels) = (vec![], vec![], vec![]);
     let mut widest = 0;
-    for _ in 0..1 + draw.below(4) {
+    for _ in 0..=draw.below(4) {
         let letters: Vec<char> = (0..draw.below(4)).map(|_| pool[draw.below(count)]).collect();
         let ellipsis = if with_dots && draw.below(3) > 0 { Some(draw.below(3)) } else { None };
         widest = widest.max(ellipsis.unwrap_or(0));

@@ -338,7 +338,7 @@ fn scans_of_long_lines_agree_with_loops() {
 /// Where the sum of a block would overflow, the line is scanned as a whole.
 #[test]
 fn scans_of_long_lines_keep_what_a_block_loses() {
-    let line = |of: &dyn Fn(usize) -> f64| Tensor::<f64>::from_fn([LONG], |i| of(i));
+    let line = |of: &dyn Fn(usize) -> f64| Tensor::<f64>::from_fn([LONG], of);
     let (first, second) = (LONG - 2, LONG - 1);
     let sums = line(&|i| match i {
         0 => -1.5e308,
@@ -363,7 +363,7 @@ fn scans_of_long_lines_keep_what_a_block_loses() {
     assert!(nan[8] == 9.0 && inf[9..].iter().all(|x| *x == f64::INFINITY));
     let too_large = Tensor::full_of([LONG], i64::MAX / 1000);
     panics_here("cumsum: a result does not fit i64: cast to f64 first", || {
-        drop(too_large.cumsum(0))
+        drop(too_large.cumsum(0));
     });
 }
 
