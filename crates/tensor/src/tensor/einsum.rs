@@ -79,7 +79,7 @@ impl<T: Float> Tensor<T> {
         for step in &plan.steps {
             let (of, value) = match step {
                 ContractionStep::Diagonal(of, [rows, columns]) => {
-                    (of, take(&mut x, *of).diagonal(0, *rows, *columns))
+                    (of, take(&mut x, *of).diagonal_of_rows(*rows, *columns))
                 }
                 ContractionStep::Sum(of, axes) => (of, take(&mut x, *of).sum(axes, false)),
                 ContractionStep::Permute(of, order) => (of, take(&mut x, *of).permute(order)),

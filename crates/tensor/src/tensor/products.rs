@@ -17,7 +17,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn trace(&self) -> Tensor<T::Sum> {
         shapes::trace(&self.shape()).or_panic();
-        self.diagonal(0, -2, -1).sum(&[-1], false)
+        self.diagonal_of_rows(-2, -1).sum(&[-1], false)
     }
 }
 

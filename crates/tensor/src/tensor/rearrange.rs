@@ -190,6 +190,20 @@ impl<T: Element> Tensor<T> {
         unsafe { self.view(found.out, Strides::new(&steps), start) }
     }
 
+    /// Returns the main diagonal of two axes as [`diagonal`](Tensor::diagonal) does, with the memory layout that it
+    /// has on a tape: a slice of the rows, one after the other. The rounding of sums depends on the layout.
+    pub(crate) fn diagonal_of_rows(&self, rows: isize, columns: isize) -> Self {
+        let shape = self.shape();
+        let found = shapes::diagonal("diagonal", &shape, 0, [rows, columns]).or_panic();
+        let ([r, c], last) = (found.axes, shape.rank() - 2);
+        let rest = (0..shape.rank()).filter(|axis| !found.axes.contains(axis));
+        let order: SmallVec<[isize; MAX_RANK]> =
+            rest.chain([r, c]).map(|axis| axis as isize).collect();
+        let flat = self.permute(&order).with_shape(found.out.with(last, shape[r] * shape[c]));
+        let (n, step) = (found.out[last], shape[c] as isize + 1);
+        flat.slice_steps(-1, 0, if n < 2 { 1 } else { step }, n)
+    }
+
     /// Returns the square matrix with a vector on its diagonal and zeros elsewhere, or the diagonal of a
     /// matrix. `offset` 0 is the main diagonal, and positive diagonals lie above it.
     ///
