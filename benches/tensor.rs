@@ -18,6 +18,8 @@ fn pointwise(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("add", n), |b| b.iter(|| &x + &y));
         group.bench_function(BenchmarkId::new("exp", n), |b| b.iter(|| x.exp()));
         group.bench_function(BenchmarkId::new("tanh", n), |b| b.iter(|| x.tanh()));
+        group.bench_function(BenchmarkId::new("erf", n), |b| b.iter(|| x.erf()));
+        group.bench_function(BenchmarkId::new("ndtr", n), |b| b.iter(|| x.ndtr()));
     }
     // Adding a bias must be as fast as adding two tensors of the same shape.
     let (x, bias) = (normal(&[512, 512]), normal(&[512]));
@@ -66,6 +68,56 @@ fn matmul(c: &mut Criterion) {
     group.finish();
 }
 
+fn contraction(c: &mut Criterion) {
+    let mut group = c.benchmark_group("einsum");
+    let (x, y) = (normal(&[256, 256]), normal(&[256, 256]));
+    group.bench_function("ij,kj->ik, 256", |b| b.iter(|| Tensor::einsum("ij,kj->ik", &[&x, &y])));
+    group.bench_function("ij,kj->ik, 256, by hand", |b| b.iter(|| x.matmul_t(&y, false, true)));
+    // Small operands show the time for the equation.
+    let (x, y) = (normal(&[8, 8]), normal(&[8, 8]));
+    group.bench_function("ij,jk->ik, 8", |b| b.iter(|| Tensor::einsum("ij,jk->ik", &[&x, &y])));
+    group.bench_function("ij,jk->ik, 8, by hand", |b| b.iter(|| x.matmul(&y)));
+    let (q, k) = (normal(&[8, 128, 4, 32]), normal(&[8, 128, 4, 32]));
+    group.bench_function("scores of attention", |b| {
+        b.iter(|| Tensor::einsum("bihd,bjhd->bhij", &[&q, &k]))
+    });
+    group.bench_function("scores of attention, by hand", |b| {
+        b.iter(|| q.transpose(1, 2).matmul_t(&k.transpose(1, 2), false, true))
+    });
+    let (x, y) = (normal(&[512, 64]), normal(&[512, 64]));
+    group.bench_function("products of rows", |b| b.iter(|| Tensor::einsum("bi,bi->b", &[&x, &y])));
+    group.bench_function("products of rows, by hand", |b| b.iter(|| (&x * &y).sum(&[1], false)));
+    let parts = [normal(&[64, 64]), normal(&[64, 64]), normal(&[64, 64]), normal(&[64])];
+    group.bench_function("a chain of four", |b| b.iter(|| Tensor::einsum("ij,jk,kl,l->i", &parts)));
+    group.finish();
+}
+
+fn indexing(c: &mut Criterion) {
+    let mut group = c.benchmark_group("indexing");
+    for [n, width] in [[1 << 20, 1], [1 << 14, 64]] {
+        let x = normal(&[n, width]);
+        let rows = Tensor::from_fn([n], |i| (i * 7919 % n) as i64);
+        let index = rows.unsqueeze(1).broadcast_to([n, width]).contiguous();
+        let name = format!("{n}×{width}");
+        group.throughput(Throughput::Elements((n * width) as u64));
+        group.bench_function(BenchmarkId::new("index_select", &name), |b| {
+            b.iter(|| x.index_select(0, &rows))
+        });
+        group.bench_function(BenchmarkId::new("index_add", &name), |b| {
+            b.iter(|| x.index_add(0, &rows, &x))
+        });
+        group.bench_function(BenchmarkId::new("gather", &name), |b| b.iter(|| x.gather(0, &index)));
+        group.bench_function(BenchmarkId::new("scatter", &name), |b| {
+            b.iter(|| x.scatter(0, &index, &x))
+        });
+        group.bench_function(BenchmarkId::new("scatter_add", &name), |b| {
+            b.iter(|| x.scatter_add(0, &index, &x))
+        });
+        group.bench_function(BenchmarkId::new("cumsum", &name), |b| b.iter(|| x.cumsum(0)));
+    }
+    group.finish();
+}
+
 /// Measures layers of the networks in `examples` with batches of 64: the forward pass and the gradients with
 /// respect to the input and to the weight.
 fn convolution(c: &mut Criterion) {
@@ -101,5 +153,5 @@ fn convolution(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, pointwise, reduce, matmul, convolution);
+criterion_group!(benches, pointwise, reduce, matmul, contraction, indexing, convolution);
 criterion_main!(benches);

@@ -12,7 +12,7 @@ use wengert::prelude::*;
 /// A function of a variable, with its name.
 type Activation = (&'static str, for<'t> fn(Var<'t, f64>) -> Var<'t, f64>);
 
-const ACTIVATIONS: [Activation; 30] = [
+const ACTIVATIONS: [Activation; 32] = [
     ("identity", |x| f::identity(x)),
     ("binary step with the surrogate σ(4x)", |x| f::binary_step(x, Surrogate::Sigmoid(4.0))),
     ("ReLU", |x| f::relu(x)),
@@ -38,6 +38,8 @@ const ACTIVATIONS: [Activation; 30] = [
     ("hard sigmoid", |x| f::hardsigmoid(x)),
     ("tanh", |x| f::tanh(x)),
     ("softsign", |x| f::softsign(x)),
+    ("arctan", |x| f::arctan(x)),
+    ("binary step with the surrogate arctan, k = 2", |x| f::binary_step(x, Surrogate::Arctan(2.0))),
     ("random leaky ReLU in evaluation", |x| f::rrelu(x, 1.0 / 8.0, 1.0 / 3.0)),
     ("GLU of (x, x)", |x| gated(x, f::glu)),
     ("GEGLU of (x, x)", |x| gated(x, f::geglu)),

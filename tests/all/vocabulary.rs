@@ -87,10 +87,8 @@ const VARIABLE_ONLY: &[(&str, &str)] = &[
 const MASK_ONLY: &[(&str, &str)] = &[("tape", TAPE), ("value", TAPE)];
 
 /// Names that are reserved for methods to be added later. No method may use them before.
-const RESERVED: &[&str] = &[
-    "trace", "outer", "dot", "solve", "cholesky", "qr", "svd", "eigh", "det", "slogdet", "inverse",
-    "einsum", "scan",
-];
+const RESERVED: &[&str] =
+    &["solve", "cholesky", "qr", "svd", "eigh", "det", "slogdet", "inverse", "scan"];
 
 /// Macros whose rows `… as name …` define methods. A row `… as name in programs …` defines none.
 pub(super) const ROWS: &[&str] =

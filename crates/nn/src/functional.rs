@@ -12,8 +12,8 @@
 //! ```
 
 pub use crate::activation::{
-    binary_step, celu, elu, geglu, gelu, gelu_tanh, glu, gumbel_softmax, hardshrink, hardsigmoid,
-    hardswish, hardtanh, identity, leaky_relu, log_sigmoid, log_softmax, maxout, mish, prelu,
-    reglu, relu, relu6, rrelu, scaled_softplus, selu, sigmoid, silu, softmax, softmin, softplus,
-    softshrink, softsign, swiglu, tanh, tanhshrink, threshold,
+    arctan, binary_step, celu, elu, geglu, gelu, gelu_tanh, glu, gumbel_softmax, hardshrink,
+    hardsigmoid, hardswish, hardtanh, identity, leaky_relu, log_sigmoid, log_softmax, maxout, mish,
+    prelu, reglu, relu, relu6, rrelu, scaled_softplus, selu, sigmoid, silu, softmax, softmin,
+    softplus, softshrink, softsign, swiglu, tanh, tanhshrink, threshold,
 };

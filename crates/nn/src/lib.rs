@@ -162,6 +162,7 @@
 //! | [`LogSigmoid`] | ln σ(x) | |
 //! | [`Hardsigmoid`] | x/6 + ½, limited to 0 and 1 | |
 //! | [`Tanh`] | tanh x | |
+//! | [`Arctan`] | arctan x | |
 //! | [`Softsign`] | x / (1 + abs(x)) | |
 //! | [`Glu`] | a · σ(b) for the halves a and b of x | `GLU` |
 //! | [`Geglu`] | a · gelu(b) | |
@@ -364,10 +365,10 @@ mod upsample;
 mod weight_norm;
 
 pub use activation::{
-    BinaryStep, Celu, Elu, Geglu, Gelu, GeluTanh, Glu, GumbelSoftmax, Hardshrink, Hardsigmoid,
-    Hardswish, Hardtanh, Identity, LeakyRelu, LogSigmoid, LogSoftmax, Mish, PRelu, RRelu, Reglu,
-    Relu, Relu6, ScaledSoftplus, Selu, Sigmoid, Silu, Softmax, Softmin, Softplus, Softshrink,
-    Softsign, Surrogate, Swiglu, Tanh, Tanhshrink, Threshold,
+    Arctan, BinaryStep, Celu, Elu, Geglu, Gelu, GeluTanh, Glu, GumbelSoftmax, Hardshrink,
+    Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyRelu, LogSigmoid, LogSoftmax, Mish, PRelu,
+    RRelu, Reglu, Relu, Relu6, ScaledSoftplus, Selu, Sigmoid, Silu, Softmax, Softmin, Softplus,
+    Softshrink, Softsign, Surrogate, Swiglu, Tanh, Tanhshrink, Threshold,
 };
 pub use activation_checkpoint::ActivationCheckpoint;
 pub use attention::{

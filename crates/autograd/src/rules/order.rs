@@ -174,9 +174,32 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn quantile(self, axis: isize, q: f64, keepdim: bool) -> Self {
         let (at, reduced, place) = self.fits(shapes::quantile(&self.shape(), axis, q));
+        let out = self.sort(axis, false).0.between(at, place);
+        if keepdim { out } else { out.view(View::Reshape, reduced.dropped) }
+    }
+
+    /// Returns several quantiles along an axis as [`quantile`](Var::quantile) does, from one sorting. They lie
+    /// along a new first axis.
+    ///
+    /// # Panics
+    /// As [`quantile`](Var::quantile), or if `qs` is empty.
+    #[track_caller]
+    pub fn quantiles(self, axis: isize, qs: &[f64], keepdim: bool) -> Self {
+        let (at, reduced, places) = self.fits(shapes::quantiles(&self.shape(), axis, qs, keepdim));
         let sorted = self.sort(axis, false).0;
+        let shape = if keepdim { reduced.kept } else { reduced.dropped };
+        let mut parts = Vec::with_capacity(places.len());
+        for place in places {
+            parts.push(sorted.between(at, place).view(View::Reshape, shape));
+        }
+        Var::stack(&parts, 0)
+    }
+
+    /// Returns the numbers at a place between the sorted elements along an axis, or NaN if one is NaN.
+    #[track_caller]
+    fn between(self, at: usize, place: f64) -> Self {
         let (low, high, weight) = (place.floor() as usize, place.ceil() as usize, place.fract());
-        let (a, b) = (sorted.narrow(at as isize, low, 1), sorted.narrow(at as isize, high, 1));
+        let (a, b) = (self.narrow(at as isize, low, 1), self.narrow(at as isize, high, 1));
         let between = if weight == 0.0 {
             a
         } else if weight < 0.5 {
@@ -184,9 +207,8 @@ impl<'t, T: Float> Var<'t, T> {
         } else {
             b - (b - a) * (1.0 - weight)
         };
-        let last = sorted.narrow(at as isize, sorted.shape()[at] - 1, 1);
-        let out = Var::where_(last.ne(last), last, between);
-        if keepdim { out } else { out.view(View::Reshape, reduced.dropped) }
+        let last = self.narrow(at as isize, self.shape()[at] - 1, 1);
+        Var::where_(last.ne(last), last, between)
     }
 
     /// Returns the places at which values would be inserted into sorted numbers: for each value the number

@@ -27,16 +27,20 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// Moves the indices along an axis by `shift` places towards the end; those that leave the end enter at
-    /// the front. A negative shift moves them towards the front.
+    /// the front. A negative shift moves them towards the front. Several axes have one shift each:
+    /// `roll([0, 1], [2, -1])`.
     ///
     /// # Panics
-    /// If the axis does not exist.
+    /// If an axis does not exist, or the numbers of axes and of shifts differ.
     #[track_caller]
-    pub fn roll(self, axis: isize, shift: isize) -> Self {
+    pub fn roll(self, axes: impl Sizes, shifts: impl Sizes) -> Self {
         let shape = self.shape();
-        let (at, shift) = self.fits(shapes::roll(&shape, axis, shift));
-        let (axis, stay) = (at as isize, shape[at] - shift);
-        Var::concat(&[self.narrow(axis, stay, shift), self.narrow(axis, 0, stay)], axis)
+        let mut x = self;
+        for (at, shift) in self.fits(shapes::roll(&shape, &axes.sizes(), &shifts.sizes())) {
+            let (axis, stay) = (at as isize, shape[at] - shift);
+            x = Var::concat(&[x.narrow(axis, stay, shift), x.narrow(axis, 0, stay)], axis);
+        }
+        x.apart_from(self)
     }
 
     /// Repeats the whole value along each axis: `repeats[i]` times along axis `i`. More numbers than axes add

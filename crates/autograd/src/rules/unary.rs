@@ -2,7 +2,7 @@
 //! intervals on which the tests check the rules, and the rules.
 
 use crate::graph::{Call, Op, Reads, Var};
-use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LN_10};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LN_10};
 use wengert_tensor::{Float, Opcode, Unary};
 
 /// Makes the method of a variable. A row without a name gets none, because operators compute it.
@@ -123,6 +123,9 @@ rules! { |gy, x, y|
     Erf as erf { X0; [(-1.5, 1.5)]; FRAC_2_SQRT_PI * gy * (-x.square()).exp() }
     /// Returns 1 - erf x, precise where it is small.
     Erfc as erfc { X0; [(-1.5, 1.5)]; -FRAC_2_SQRT_PI * gy * (-x.square()).exp() }
+    /// Returns the distribution function of the standard normal distribution, ½ erfc(-x/√2), precise where it
+    /// is small.
+    Ndtr as ndtr { X0; [(-1.5, 1.5)]; 0.5 * FRAC_1_SQRT_2 * FRAC_2_SQRT_PI * gy * (-0.5 * x.square()).exp() }
     /// Returns the number whose error function is x; ±∞ at ±1, NaN beyond. The derivative is ∞ at ±1.
     Erfinv as erfinv { Y0; [(-0.7, 0.7)]; 1.0 / FRAC_2_SQRT_PI * gy * y.square().exp() }
     /// Returns ln |Γ(x)|; ∞ at 0 and at the negative integers, where the derivative is that of

@@ -5,6 +5,7 @@ mod anomaly;
 mod buffers;
 mod checkpoint;
 mod common;
+mod contractions;
 mod elementwise;
 mod engine;
 mod failures;

@@ -64,6 +64,10 @@ impl ReferenceFile {
         self.find(name).unwrap_or_else(|| panic!("{name} is not in {}.safetensors", self.name))
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.names()
+    }
+
     /// Returns the tensors `{prefix}/…` by the rest of their names.
     pub fn group(&self, prefix: &str) -> NamedTensors {
         let prefix = format!("{prefix}/");

@@ -21,8 +21,8 @@ pub use rectifier::{
     silu, softplus, softshrink, threshold,
 };
 pub use sigmoid::{
-    Hardsigmoid, LogSigmoid, Sigmoid, Softsign, Tanh, Tanhshrink, hardsigmoid, log_sigmoid,
-    sigmoid, softsign, tanh, tanhshrink,
+    Arctan, Hardsigmoid, LogSigmoid, Sigmoid, Softsign, Tanh, Tanhshrink, arctan, hardsigmoid,
+    log_sigmoid, sigmoid, softsign, tanh, tanhshrink,
 };
 pub use simple::{Identity, identity};
 pub use softmax::{

@@ -115,15 +115,16 @@ activations! {
         assert!(lambda >= 0.0, "hardshrink: lambda must not be negative, got {lambda}");
         Var::where_(x.abs().le(lambda), 0, x)
     };
-    /// Computes x · Φ(x), where Φ is the distribution function of the standard normal distribution:
-    /// x · ½(1 + erf(x / √2)). (Hendrycks, Gimpel, "Gaussian error linear units", 2016.)
+    /// Computes x · Φ(x), where Φ is the distribution function of the standard normal distribution,
+    /// Φ(x) = ½ erfc(-x / √2). The result is accurate for every x, also where it is tiny: at -10 it is
+    /// -7.62 · 10⁻²³ (PyTorch computes ½(1 + erf(x / √2)), which is 0 there). (Hendrycks, Gimpel, "Gaussian error linear units", 2016.)
     ///
     /// ```
     /// use wengert::nn::{Gelu, Layer};
     /// use wengert::tensor::Tensor;
     /// assert_eq!(Gelu.predict(&Tensor::from([-1e4, 0.0, 1e4])).to_vec(), [0.0, 0.0, 1e4]);
     /// ```
-    Gelu as gelu: |x| 0.5 * x * (1.0 + (FRAC_1_SQRT_2 * x).erf());
+    Gelu as gelu: |x| x * x.ndtr();
     /// Computes an approximation of [`Gelu`] with the hyperbolic tangent:
     /// ½x · (1 + tanh(√(2/π) · (x + 0.044715x³))). PyTorch: `GELU(approximate="tanh")`.
     GeluTanh as gelu_tanh: |x| {

@@ -29,6 +29,15 @@ activations! {
     /// assert_eq!(Softsign.predict(&Tensor::from([-1.0, 0.0, 3.0])).to_vec(), [-0.5, 0.0, 0.75]);
     /// ```
     Softsign as softsign: |x| x / (1.0 + x.abs());
+    /// Computes the inverse tangent, from -π/2 to π/2. The derivative is 1 / (1 + x²).
+    ///
+    /// ```
+    /// use wengert::nn::{Arctan, Layer};
+    /// use wengert::tensor::Tensor;
+    /// let y = Arctan.predict(&Tensor::from([-1.0, 0.0, f32::INFINITY]));
+    /// assert_eq!(y.to_vec(), [-std::f32::consts::FRAC_PI_4, 0.0, std::f32::consts::FRAC_PI_2]);
+    /// ```
+    Arctan as arctan: |x| x.atan();
     /// Computes x − tanh x.
     Tanhshrink as tanhshrink: |x| x - x.tanh();
 }

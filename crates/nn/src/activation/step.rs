@@ -1,6 +1,7 @@
 //! The binary step, with a choice of derivatives.
 
 use super::activations;
+use std::f64::consts::{FRAC_PI_2, PI};
 use wengert_nn_derive::Module;
 
 /// Selects the derivative that replaces that of a step, which is 0 almost everywhere.
@@ -19,6 +20,10 @@ pub enum Surrogate {
     /// The derivative is that of σ(k · x); the field is k, the steepness. (Zenke, Ganguli, "SuperSpike:
     /// supervised learning in multilayer spiking neural networks", 2018, with a fast sigmoid.)
     Sigmoid(f64),
+    /// The derivative is that of arctan(½πk · x) / π + ½, a step of the same height; the field is k. At 0 the
+    /// derivative is k/2. (Fang, Yu, Chen, Masquelier, Huang, Tian, "Incorporating learnable membrane time
+    /// constant to enhance learning of spiking neural networks", 2021, with k = 2.)
+    Arctan(f64),
 }
 
 activations! {
@@ -43,6 +48,7 @@ activations! {
             Surrogate::None => x.powi(0),
             Surrogate::StraightThrough => x,
             Surrogate::Sigmoid(k) => (k * x).sigmoid(),
+            Surrogate::Arctan(k) => (FRAC_PI_2 * k * x).atan() / PI,
         };
         step + (smooth - smooth.detach())
     };

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use wengert_autograd::{Param, Path, See, SeeMut, Tape, Var};
 use wengert_nn::{
     ActivationCheckpoint, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d, AlphaDropout, AvgPool1d, AvgPool2d,
-    AvgPool3d, BatchNorm1d, BatchNorm2d, BatchNorm3d, BinaryStep, Celu, CircularPad1d,
+    AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d, AlphaDropout, Arctan, AvgPool1d,
+    AvgPool2d, AvgPool3d, BatchNorm1d, BatchNorm2d, BatchNorm3d, BinaryStep, Celu, CircularPad1d,
     CircularPad2d, CircularPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d, Conv1d, Conv2d,
     Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, DropPath, Dropout, Dropout1d,
     Dropout2d, Dropout3d, Elu, FeatureAlphaDropout, Flatten, Fold, Geglu, Gelu, GeluTanh, Glu,
@@ -89,6 +89,8 @@ pub fn layers() -> Vec<Named> {
         boxed(BinaryStep(Surrogate::None), flat),
         boxed(BinaryStep(Surrogate::StraightThrough), flat),
         boxed(BinaryStep(Surrogate::Sigmoid(2.0)), flat),
+        boxed(BinaryStep(Surrogate::Arctan(2.0)), flat),
+        boxed(Arctan, flat),
         boxed(Softmax(-1), &[4, 1]),
         boxed(LogSoftmax(-1), &[4, 1]),
         boxed(Linear::of(3, 3, rng), flat),

@@ -7,10 +7,11 @@ use wengert_nn::functional as f;
 use wengert_nn::{
     AlphaDropout, Bilinear, BinaryStep, Conv1d, ConvTranspose1d, ConvTranspose2d, CrossEntropy,
     Ctc, Dice, DropPath, Dropout1d, Dropout3d, Embedding, EmbeddingBag, FeatureAlphaDropout, Focal,
-    GroupNorm, GumbelSoftmax, Lambda, Layer, LayerNorm, Linear, Maxout, PRelu, PixelShuffle, RRelu,
-    Reduction, Residual, RmsNorm, SmoothL1, Surrogate, ZeroPad1d, ZeroPad3d, bce, cosine_embedding,
-    cross_entropy, ctc_with, gaussian_nll, hinge, hinge_with, info_nce, l1, multilabel_margin,
-    sequential, soft_cross_entropy, soft_margin_with, squared_hinge_with, triplet_margin,
+    Gelu, GroupNorm, GumbelSoftmax, Lambda, Layer, LayerNorm, Linear, Maxout, PRelu, PixelShuffle,
+    RRelu, Reduction, Residual, RmsNorm, SmoothL1, Surrogate, ZeroPad1d, ZeroPad3d, bce,
+    cosine_embedding, cross_entropy, ctc_with, gaussian_nll, hinge, hinge_with, info_nce, l1,
+    multilabel_margin, sequential, soft_cross_entropy, soft_margin_with, squared_hinge_with,
+    triplet_margin,
 };
 use wengert_tensor::{Conv, Philox, Tensor};
 
@@ -100,10 +101,59 @@ fn gated_units_agree_with_loops() {
     close(&f::geglu(var, 1).value(), &loops(&gelu));
 }
 
+/// Values of mpmath with 60 digits. In the left tail, 1 + erf would be 0.
+#[test]
+fn gelu_is_precise_in_its_tails() {
+    let table = [
+        (-38.0, -1.096462777e-314),
+        (-30.0, -1.472014178144456e-196),
+        (-25.5, -2.5133403123358017e-142),
+        (-20.0, -5.507248237212468e-88),
+        (-15.25, -1.255327584306041e-51),
+        (-12.5, -4.665705373597142e-35),
+        (-10.0, -7.619853024160526e-23),
+        (-8.0, -4.976768459417427e-15),
+        (-6.0, -5.9195258702261885e-09),
+        (-5.0, -1.4332578593959695e-06),
+        (-4.0, -0.0001266849673324797),
+        (-3.3, -0.0015952996698664658),
+        (-2.0, -0.04550026389635842),
+        (-1.0, -0.15865525393145705),
+        (-0.75, -0.16997051428265114),
+        (-0.1, -0.0460172162722971),
+        (-1e-08, -4.999999960105772e-09),
+        (0.0, 0.0),
+        (1e-08, 5.000000039894228e-09),
+        (0.3, 0.1853734266566858),
+        (1.0, 0.8413447460685429),
+        (2.5, 2.4844758366855597),
+        (5.0, 4.999998566742141),
+        (8.3, 8.3),
+        (20.0, 20.0),
+        (30.0, 30.0),
+    ];
+    for (x, wanted) in table {
+        let y: f64 = Gelu.predict(&Tensor::scalar_of(x)).item();
+        let most = 4.0 * f64::EPSILON * f64::abs(wanted) + f64::from_bits(100);
+        assert!((y - wanted).abs() <= most, "{x}: {y:e}, {wanted:e}");
+        // In f32, Φ is subnormal below -12.8.
+        let (x, wanted) = (x as f32, wanted as f32);
+        if x > -12.8 && x.fract() % 0.25 == 0.0 {
+            let y: f32 = Gelu.predict(&Tensor::scalar_of(x)).item();
+            assert!((y - wanted).abs() <= 3.0 * f32::EPSILON * wanted.abs(), "{x}: {y:e}");
+        }
+    }
+}
+
 #[test]
 fn derivatives_of_a_step_are_those_of_its_surrogate() {
     let x = [-1.5, -0.25, -0.0, 0.0, 0.5, 3.0];
-    for surrogate in [Surrogate::None, Surrogate::StraightThrough, Surrogate::Sigmoid(3.0)] {
+    for surrogate in [
+        Surrogate::None,
+        Surrogate::StraightThrough,
+        Surrogate::Sigmoid(3.0),
+        Surrogate::Arctan(3.0),
+    ] {
         let tape = Tape::new();
         let input = tape.watch(Tensor::from(x));
         let y = BinaryStep(surrogate).forward(input);
@@ -116,6 +166,12 @@ fn derivatives_of_a_step_are_those_of_its_surrogate() {
             match surrogate {
                 Surrogate::None => [0.0, 0.0],
                 Surrogate::StraightThrough => [1.0, 0.0],
+                Surrogate::Arctan(_) => {
+                    // k/2 / (1 + (½πkx)²), k = 3
+                    let scaled = 1.5 * std::f64::consts::PI * x;
+                    let slope = 1.5 / (1.0 + scaled * scaled);
+                    [slope, -2.0 * scaled * 1.5 * std::f64::consts::PI * slope * slope / 1.5]
+                }
                 _ => [3.0 * s * (1.0 - s), 9.0 * s * (1.0 - s) * (1.0 - 2.0 * s)],
             }
         });

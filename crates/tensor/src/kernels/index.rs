@@ -4,6 +4,8 @@
 use crate::layout::{Collapsed, Cursor, Shape, Strides};
 use crate::machine::{Shared, ranges, simd};
 use crate::number::{Numeric, Scalar};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Copies the rows at these indices, for each position of the outer axes. `out` has shape
 /// `[outer, index, row]`.
@@ -12,32 +14,42 @@ use crate::number::{Numeric, Scalar};
 /// `base` is the first element of a tensor; `outer` and `rows` are its layouts before and behind
 /// the indexed axis, and `step` is the stride of this axis. Each index is within the axis. `out` is
 /// not empty and has as many elements as `[outer, index, row]`.
-pub(crate) unsafe fn select<T: Copy>(
+pub(crate) unsafe fn select<T: Scalar>(
     base: *const T,
     [outer, rows]: [Collapsed; 2],
     step: isize,
     index: &[i64],
     out: &mut [T],
 ) {
-    let mut outer = Cursor::new(outer, 0);
     let adjacent = Cursor::new(rows, 0).adjacent(rows.numel()).is_some();
     let width = rows.numel();
-    for block in out.chunks_exact_mut(index.len() * width) {
-        let start = outer.next_run(1).0;
-        for (row, &i) in block.chunks_exact_mut(width).zip(index) {
-            // SAFETY: by the contract; the cursors stay within their layouts.
+    let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
+    ranges(out.len() / width, out.len(), 1, |lines| {
+        let base = base.get().cast_const();
+        let (block, mut at) = (lines.start / index.len(), lines.start % index.len());
+        let mut outer = Cursor::new(outer, block);
+        let mut start = outer.next_run(1).0;
+        for line in lines {
+            if at == index.len() {
+                (start, at) = (outer.next_run(1).0, 0);
+            }
+            // SAFETY: by the contract; the cursors stay within their layouts, and the lines are disjoint
+            // parts of the result.
             unsafe {
-                let from = base.offset(start + i as isize * step);
+                let row = to.get().add(line * width);
+                let from = base.offset(start + index[at] as isize * step);
                 if width == 1 {
-                    row[0] = *from;
+                    *row = *from;
                 } else if adjacent {
-                    std::ptr::copy_nonoverlapping(from, row.as_mut_ptr(), width);
+                    std::ptr::copy_nonoverlapping(from, row, width);
                 } else {
+                    let row = std::slice::from_raw_parts_mut(row, width);
                     Cursor::new(rows, 0).read(from, row);
                 }
             }
+            at += 1;
         }
-    }
+    });
 }
 
 /// Reads one element for each element of an index tensor of shape `of_index`: the index replaces
@@ -46,7 +58,7 @@ pub(crate) unsafe fn select<T: Copy>(
 /// # Safety
 /// `base` is the first element of a tensor with these strides that contains all these positions.
 /// `out` has as many elements as `index`.
-pub(crate) unsafe fn gather<T: Copy>(
+pub(crate) unsafe fn gather<T: Scalar>(
     base: *const T,
     strides: &Strides,
     of_index: Shape,
@@ -54,18 +66,23 @@ pub(crate) unsafe fn gather<T: Copy>(
     index: &[i64],
     out: &mut [T],
 ) {
-    let (mut rest, mut to) = (index, out);
-    let (mut cursor, step) = places(of_index, axis, strides);
-    while !rest.is_empty() {
-        let (start, by, n) = cursor.next_run(rest.len());
-        let (now, later) = rest.split_at(n);
-        let (run, later_to) = to.split_at_mut(n);
-        for (j, (x, &i)) in run.iter_mut().zip(now).enumerate() {
-            // SAFETY: by the contract.
-            *x = unsafe { *base.offset(start + j as isize * by + i as isize * step) };
+    let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
+    ranges(index.len(), index.len(), 1, |range| {
+        let base = base.get().cast_const();
+        let (mut cursor, step) = places(of_index, axis, strides, range.start);
+        let mut at = range.start;
+        while at < range.end {
+            let (start, by, n) = cursor.next_run(range.end - at);
+            for (j, &i) in index[at..at + n].iter().enumerate() {
+                // SAFETY: by the contract; the ranges are disjoint parts of the result.
+                unsafe {
+                    *to.get().add(at + j) =
+                        *base.offset(start + j as isize * by + i as isize * step);
+                }
+            }
+            at += n;
         }
-        (rest, to) = (later, later_to);
-    }
+    });
 }
 
 /// Calls `meet` for each of these numbers with its offset in a tensor with these strides: the index
@@ -75,11 +92,26 @@ pub(crate) fn each_place<T: Copy>(
     shape: Shape,
     axis: usize,
     strides: &Strides,
-    mut index: &[i64],
-    mut numbers: &[T],
+    index: &[i64],
+    numbers: &[T],
     mut meet: impl FnMut(usize, T),
 ) {
-    let (mut cursor, step) = places(shape, axis, strides);
+    places_of(shape, axis, strides, index, numbers, 0..index.len(), &mut meet);
+}
+
+/// [`each_place`] for a part of the numbers.
+#[inline]
+fn places_of<T: Copy>(
+    shape: Shape,
+    axis: usize,
+    strides: &Strides,
+    index: &[i64],
+    numbers: &[T],
+    part: Range<usize>,
+    meet: &mut impl FnMut(usize, T),
+) {
+    let (mut cursor, step) = places(shape, axis, strides, part.start);
+    let (mut index, mut numbers) = (&index[part.clone()], &numbers[part]);
     while !index.is_empty() {
         let (start, by, n) = cursor.next_run(index.len());
         for (j, (&i, &x)) in index[..n].iter().zip(numbers).enumerate() {
@@ -89,16 +121,46 @@ pub(crate) fn each_place<T: Copy>(
     }
 }
 
+/// Does the same as [`each_place`] for a tensor of `size` elements, on several threads. The calls for one
+/// place come one after the other, in the order of the numbers, from one thread.
+pub(crate) fn each_place_in_parallel<T: Scalar>(
+    size: usize,
+    shape: Shape,
+    axis: usize,
+    strides: &Strides,
+    index: &[i64],
+    numbers: &[T],
+    meet: impl Fn(usize, T) + Sync,
+) {
+    let outer: usize = shape[..axis].iter().product();
+    let n = index.len();
+    if outer > 1 && n > 0 {
+        // Numbers at different positions along the axes before `axis` have different places.
+        return ranges(outer, n, 1, |blocks| {
+            let part = blocks.start * (n / outer)..blocks.end * (n / outer);
+            places_of(shape, axis, strides, index, numbers, part, &mut |place, x| meet(place, x));
+        });
+    }
+    // Each thread reads all numbers, and calls for those with a place among its own.
+    ranges(size, n, 1, |own| {
+        each_place(shape, axis, strides, index, numbers, |place, x| {
+            if own.contains(&place) {
+                meet(place, x);
+            }
+        });
+    });
+}
+
 /// Returns a cursor over the offsets of an index tensor's elements in another tensor with these
-/// strides, as if all indices were zero, and the stride of `axis`.
-fn places(index: Shape, axis: usize, strides: &Strides) -> (Cursor, isize) {
+/// strides, from an element on, as if all indices were zero, and the stride of `axis`.
+fn places(index: Shape, axis: usize, strides: &Strides, from: usize) -> (Cursor, isize) {
     let mut others = *strides;
     others[axis] = 0;
-    (Cursor::new(Collapsed::new(&index, &others), 0), strides[axis])
+    (Cursor::new(Collapsed::new(&index, &others), from), strides[axis])
 }
 
 /// Adds rows of `width` numbers to the rows of `sums` at these indices, in each block of `block`
-/// sums. Returns whether a sum was wrapped.
+/// sums. Returns whether a sum was wrapped. Each thread adds to rows of its own, in the order of the indices.
 pub(crate) fn add_rows<T: Numeric>(
     sums: &mut [T],
     block: usize,
@@ -106,24 +168,46 @@ pub(crate) fn add_rows<T: Numeric>(
     index: &[i64],
     from: &[T],
 ) -> bool {
-    simd(
-        #[inline(always)]
-        move || {
-            let mut wrapped = false;
-            let blocks = sums.chunks_exact_mut(block);
-            for (block, rows) in blocks.zip(from.chunks_exact(index.len() * width)) {
-                for (row, &i) in rows.chunks_exact(width).zip(index) {
-                    let at = i as usize * width;
-                    for (x, &y) in block[at..at + width].iter_mut().zip(row) {
-                        let (sum, over) = x.adding(y);
-                        *x = sum;
-                        wrapped |= over;
-                    }
-                }
+    let len = block / width;
+    let wrapped = AtomicBool::new(false);
+    let to = Shared(sums.as_mut_ptr());
+    ranges(sums.len() / width, from.len(), 1, |own| {
+        for (block, rows) in from.chunks_exact(index.len() * width).enumerate() {
+            let first = block * len;
+            let (start, end) = (own.start.max(first), own.end.min(first + len));
+            if start >= end {
+                continue;
             }
-            wrapped
-        },
-    )
+            // SAFETY: the threads have different rows of the sums.
+            let sums = unsafe {
+                std::slice::from_raw_parts_mut(to.get().add(start * width), (end - start) * width)
+            };
+            let (start, end) = (start - first, end - first);
+            let over = simd(
+                #[inline(always)]
+                move || {
+                    let mut wrapped = false;
+                    for (row, &i) in rows.chunks_exact(width).zip(index) {
+                        let i = i as usize;
+                        if i < start || i >= end {
+                            continue;
+                        }
+                        let at = (i - start) * width;
+                        for (x, &y) in sums[at..at + width].iter_mut().zip(row) {
+                            let (sum, over) = x.adding(y);
+                            *x = sum;
+                            wrapped |= over;
+                        }
+                    }
+                    wrapped
+                },
+            );
+            if over {
+                wrapped.store(true, Ordering::Relaxed);
+            }
+        }
+    });
+    wrapped.into_inner()
 }
 
 /// Copies the rows of each block of `from` to a block of `out`: row k goes to row `start + k·step`.

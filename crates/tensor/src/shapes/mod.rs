@@ -12,11 +12,13 @@
 #![allow(clippy::missing_errors_doc)]
 
 mod conv;
+mod einsum;
 mod index;
 mod join;
 mod matmul;
 mod order;
 mod pool;
+mod products;
 mod rearrange;
 mod reduce;
 mod resample;
@@ -29,6 +31,9 @@ pub use conv::{
     conv_transpose1d, conv_transpose2d, conv_transpose3d, conv1d, conv2d, conv2d_input,
     conv2d_weight, conv3d,
 };
+#[doc(hidden)]
+pub use einsum::{Contraction, ContractionStep};
+pub use einsum::{einsum, tensordot};
 pub use index::{
     IndexPut, gather, index_add, index_put, index_range, index_select, part_fits, scatter,
     scatter_add,
@@ -36,12 +41,13 @@ pub use index::{
 pub use join::{chunk, concat, pad, split, stack};
 pub use matmul::matmul;
 pub(crate) use matmul::{MatrixShape, matrix_shape};
-pub use order::{kthvalue, one_along, quantile, searchsorted, topk};
+pub use order::{kthvalue, one_along, quantile, quantiles, searchsorted, topk};
 pub use pool::{
     adaptive_pool1d, adaptive_pool2d, adaptive_pool3d, map_axis, max_unpool1d, max_unpool2d,
     max_unpool3d, no_dilation, pick2d, pick2d_range, pool1d, pool2d, pool3d,
 };
 pub(crate) use pool::{undilated, unpool_range};
+pub use products::{addmm, baddbmm, bmm, dot, mv, outer, trace};
 pub use rearrange::{
     Diagonal, diagonal, diagonal_matrix, expand, flip, kron, matrices, meshgrid, repeat, roll,
     select_index,

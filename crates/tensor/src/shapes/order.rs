@@ -1,6 +1,6 @@
 //! Positions by the order of elements: the shapes of sorting, of the k-th smallest element and of quantiles.
 
-use super::{Reduced, ShapeResult, axis, ensure, extreme, resized};
+use super::{Reduced, ShapeResult, axis, ensure, extreme, resized, with_new_axis};
 use crate::layout::Shape;
 
 /// Returns the axis along which the first `k` elements in an order are taken, and the shape of the result.
@@ -36,6 +36,24 @@ pub fn quantile(shape: &[usize], named: isize, q: f64) -> ShapeResult<(usize, Re
     let (at, reduced) = one_along("quantile", shape, named)?;
     ensure((0.0..=1.0).contains(&q), || format!("quantile: q must be from 0 to 1, got {q}"))?;
     Ok((at, reduced, q * shape[at].saturating_sub(1) as f64))
+}
+
+/// [`quantile`] for several quantiles, whose results lie along a new first axis: the axis, the shapes of one
+/// result, and the places.
+pub fn quantiles(
+    shape: &[usize],
+    named: isize,
+    qs: &[f64],
+    keepdim: bool,
+) -> ShapeResult<(usize, Reduced, Vec<f64>)> {
+    let (at, reduced) = one_along("quantiles", shape, named)?;
+    ensure(!qs.is_empty(), || "quantiles: expected at least one q, got none".into())?;
+    let outside = qs.iter().find(|q| !(0.0..=1.0).contains(*q));
+    ensure(outside.is_none(), || format!("quantiles: each q must be from 0 to 1, got {qs:?}"))?;
+    let one = if keepdim { &reduced.kept } else { &reduced.dropped };
+    with_new_axis("quantiles", one, 0, qs.len())?;
+    let last = shape[at].saturating_sub(1) as f64;
+    Ok((at, reduced, qs.iter().map(|q| q * last).collect()))
 }
 
 /// Checks sorted numbers along the last axis and values to be inserted. The result has the shape of the

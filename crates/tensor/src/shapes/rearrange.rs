@@ -30,11 +30,22 @@ pub fn flip(shape: &[usize], named: &[isize]) -> ShapeResult<SmallVec<[usize; MA
     Ok(axes)
 }
 
-/// Returns the axis and how many of its last indices come first when it is rolled by `shift`.
-pub fn roll(shape: &[usize], named: isize, shift: isize) -> ShapeResult<(usize, usize)> {
-    let at = axis("roll", named, shape)?;
-    let size = shape[at].max(1) as i128;
-    Ok((at, (shift as i128).rem_euclid(size) as usize))
+/// Returns the axes of a roll, each with how many of its last indices come first. An axis may be named
+/// several times.
+pub fn roll(
+    shape: &[usize],
+    named: &[isize],
+    shifts: &[isize],
+) -> ShapeResult<SmallVec<[(usize, usize); MAX_RANK]>> {
+    ensure(named.len() == shifts.len(), || {
+        format!("roll: axes {named:?} and shifts {shifts:?} must be pairs (shape {shape:?})")
+    })?;
+    let pairs = named.iter().zip(shifts);
+    let resolved = pairs.map(|(&name, &shift)| {
+        let at = axis("roll", name, shape)?;
+        Ok((at, (shift as i128).rem_euclid(shape[at].max(1) as i128) as usize))
+    });
+    resolved.collect()
 }
 
 /// Resolves how often each axis of the result is repeated. Returns the shape of the operand with new axes of

@@ -63,6 +63,7 @@ fn extremes_over_an_empty_axis_are_refused() {
 /// Runs every rule on the largest and smallest sizes and numbers of their types. An overflow panics in
 /// tests.
 #[test]
+#[allow(clippy::too_many_lines)] // a line for each rule
 fn shape_rules_return_errors_at_extreme_sizes() {
     let (most, huge) = (usize::MAX, isize::MAX as usize);
     let shapes: [&[usize]; 9] =
@@ -85,15 +86,20 @@ fn shape_rules_return_errors_at_extreme_sizes() {
             }
             drop((repeat("repeat", a, &signed), repeat("tile", a, &signed), expand(a, &signed)));
             drop((kron(a, b), searchsorted(a, b), flip(a, &signed)));
+            drop((dot(a, b), outer(a, b), mv(a, b), bmm(a, b), trace(a)));
+            drop(shapes.map(|c| (addmm(c, a, b), baddbmm(c, a, b))));
+            drop(axes.map(|axis| tensordot(a, b, [&signed, &[axis]])));
+            drop(axes.map(|axis| tensordot(a, b, [&[axis], &[0]])));
             for named in axes {
                 drop((index_select(a, named, b), gather(a, named, b)));
                 for other in axes {
-                    drop((select_index(a, named, other), roll(a, named, other)));
+                    drop((select_index(a, named, other), roll(a, &[named, 0], &[other, other])));
                     drop(axes.map(|third| diagonal("diagonal", a, named, [other, third])));
                 }
                 drop((
                     diagonal_matrix(a, named),
                     quantile(a, named, 0.5),
+                    quantiles(a, named, &[0.5], true),
                     one_along("op", a, named),
                 ));
                 drop(sizes.map(|k| (topk(a, named, k), kthvalue(a, named, k))));
@@ -118,6 +124,10 @@ fn shape_rules_return_errors_at_extreme_sizes() {
         let Ok(shape) = shape_of("op", a) else {
             continue;
         };
+        for equation in ["...,...,...", "...->...", "a...,a...,...b->b", "ab,bc,cd->ad", "ii,jj,kk"]
+        {
+            drop((einsum(equation, &[shape; 3]), einsum(equation, &[shape])));
+        }
         drop((meshgrid(&[shape; 3]), shapes.map(|values| index_put(a, &[shape; 2], values))));
         for named in axes {
             drop((concat(&[shape; 3], named), stack(&[shape; 3], named)));

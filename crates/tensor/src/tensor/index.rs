@@ -10,9 +10,11 @@
 
 use crate::kernels::index;
 use crate::layout::{Collapsed, MAX_RANK, Shape, Strides};
+use crate::machine::Shared;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Element, Number, Operand, Tensor};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Returns the indices as a contiguous tensor. Panics if an index lies outside the axis.
 #[track_caller]
@@ -327,13 +329,20 @@ impl<T: Number> Tensor<T> {
         let strides = Strides::row_major(&shape);
         let to = self.make_mut();
         let (index, from) = (indices(&index), part.as_slice().unwrap_or_default());
-        let mut wrapped = false;
-        index::each_place(of_index, axis, &strides, index, from, |place, x| {
-            let (sum, over) = to[place].adding(x);
-            to[place] = sum;
-            wrapped |= over;
-        });
-        if wrapped {
+        let wrapped = AtomicBool::new(false);
+        let sums = Shared(to.as_mut_ptr());
+        let add = |place: usize, x: T| {
+            debug_assert!(place < shape.numel());
+            // SAFETY: the index was checked, and one thread at a time has the sum at this place.
+            let to = unsafe { &mut *sums.get().add(place) };
+            let (sum, over) = to.adding(x);
+            *to = sum;
+            if over {
+                wrapped.store(true, Ordering::Relaxed);
+            }
+        };
+        index::each_place_in_parallel(to.len(), of_index, axis, &strides, index, from, add);
+        if wrapped.into_inner() {
             let mut added = Vec::with_capacity(from.len());
             index::each_place(of_index, axis, &strides, index, from, |place, x| {
                 added.push((place, x));

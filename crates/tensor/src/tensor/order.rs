@@ -235,9 +235,34 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn quantile(&self, axis: isize, q: f64, keepdim: bool) -> Self {
         let (at, reduced, place) = shapes::quantile(&self.shape(), axis, q).or_panic();
+        let out = self.sort(axis, false).0.between(at, place);
+        if keepdim { out } else { out.with_shape(reduced.dropped) }
+    }
+
+    /// Returns several quantiles along an axis as [`quantile`](Tensor::quantile) does, from one sorting. They
+    /// lie along a new first axis.
+    ///
+    /// ```
+    /// use wengert::tensor::Tensor;
+    /// let quartiles = Tensor::from([4.0, 1.0, 3.0, 2.0, 5.0]).quantiles(0, &[0.25, 0.5, 0.75], false);
+    /// assert_eq!(quartiles.to_vec(), [2.0, 3.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`quantile`](Tensor::quantile), or if `qs` is empty.
+    #[track_caller]
+    pub fn quantiles(&self, axis: isize, qs: &[f64], keepdim: bool) -> Self {
+        let (at, reduced, places) = shapes::quantiles(&self.shape(), axis, qs, keepdim).or_panic();
         let sorted = self.sort(axis, false).0;
+        let shape = if keepdim { reduced.kept } else { reduced.dropped };
+        let one = |&place: &f64| sorted.between(at, place).with_shape(shape);
+        Tensor::stack(&places.iter().map(one).collect::<Vec<_>>(), 0)
+    }
+
+    /// Returns the numbers at a place between the sorted elements along an axis, or NaN if one is NaN.
+    fn between(&self, at: usize, place: f64) -> Self {
         let (low, weight) = (place.floor(), place.fract());
-        let element = |i: usize| sorted.narrow(at as isize, i, 1);
+        let element = |i: usize| self.narrow(at as isize, i, 1);
         let (a, b) = (element(low as usize), element(place.ceil() as usize));
         let between = if weight == 0.0 {
             a
@@ -246,9 +271,8 @@ impl<T: Float> Tensor<T> {
         } else {
             &b - (&b - &a) * (1.0 - weight)
         };
-        let last = element(sorted.shape()[at] - 1);
-        let out = Tensor::where_(&last.ne(&last), &last, &between);
-        if keepdim { out } else { out.with_shape(reduced.dropped) }
+        let last = element(self.shape()[at] - 1);
+        Tensor::where_(&last.ne(&last), &last, &between)
     }
 }
 

@@ -5,6 +5,7 @@
 use super::{Element, Float, Number, Tensor};
 use crate::kernels::index;
 use crate::layout::{Shape, Strides};
+use crate::machine::{Shared, ranges};
 use crate::shapes::{self, OrPanic, ShapeResult};
 use smallvec::SmallVec;
 use std::borrow::Borrow;
@@ -151,8 +152,20 @@ impl<T: Element> Tensor<T> {
     pub fn scatter(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
         let (shape, of_index) = (self.shape(), index.shape());
         let axis = shapes::scatter("scatter", &shape, axis, &of_index, &source.shape()).or_panic();
-        let at = index.flat_positions("scatter", axis, &shape).or_panic();
-        self.with_rows_at(&at, &source.cut_to(&of_index), [shape.numel(), 1])
+        let index = index.contiguous();
+        let numbers = index.as_slice().unwrap_or_default();
+        shapes::index_range("scatter", numbers, axis as isize, &shape).or_panic();
+        let part = source.cut_to(&of_index).contiguous();
+        let (mut out, from) = (self.copied(), part.as_slice().unwrap_or_default());
+        let (size, to) = (shape.numel(), Shared(out.make_mut().as_mut_ptr()));
+        let write = |place: usize, x: T| {
+            debug_assert!(place < size);
+            // SAFETY: the index was checked, and one thread at a time has this place.
+            unsafe { *to.get().add(place) = x }
+        };
+        let strides = Strides::row_major(&shape);
+        index::each_place_in_parallel(size, of_index, axis, &strides, numbers, from, write);
+        out
     }
 
     /// Returns the elements with indices within this shape, which is not longer along any axis.
@@ -245,25 +258,48 @@ impl<T: Float> Tensor<T> {
             ScatterReduce::Max => T::NEG_INFINITY,
             ScatterReduce::Min => T::INFINITY,
         };
-        for (&place, x) in at.iter().zip(numbers) {
-            let place = place as usize;
-            if counts[place] == 0 {
-                to[place] = nothing;
-                products.get_mut(place).into_iter().for_each(|product| *product = nothing.to());
-            }
-            counts[place] += 1;
-            let y = &mut to[place];
-            *y = match how {
-                ScatterReduce::Sum | ScatterReduce::Mean => *y + x,
-                ScatterReduce::Product => {
-                    products[place] *= x.to();
-                    T::of(products[place])
-                }
-                ScatterReduce::Max if x > *y || x.is_nan_() => x,
-                ScatterReduce::Min if x < *y || x.is_nan_() => x,
-                ScatterReduce::Max | ScatterReduce::Min => *y,
+        let has_products = !products.is_empty();
+        let shared =
+            (Shared(to.as_mut_ptr()), Shared(counts.as_mut_ptr()), Shared(products.as_mut_ptr()));
+        // Each thread reads all positions, and combines the elements for places of its own.
+        ranges(shape.numel(), at.len(), 1, |own| {
+            let n = own.len();
+            // SAFETY: the threads have different places. Without products the slice is empty.
+            let (to, counts, products) = unsafe {
+                let products = if has_products {
+                    std::slice::from_raw_parts_mut(shared.2.get().add(own.start), n)
+                } else {
+                    &mut []
+                };
+                (
+                    std::slice::from_raw_parts_mut(shared.0.get().add(own.start), n),
+                    std::slice::from_raw_parts_mut(shared.1.get().add(own.start), n),
+                    products,
+                )
             };
-        }
+            for (&place, &x) in at.iter().zip(&numbers) {
+                if !own.contains(&(place as usize)) {
+                    continue;
+                }
+                let place = place as usize - own.start;
+                if counts[place] == 0 {
+                    to[place] = nothing;
+                    products.get_mut(place).into_iter().for_each(|it| *it = nothing.to());
+                }
+                counts[place] += 1;
+                let y = &mut to[place];
+                *y = match how {
+                    ScatterReduce::Sum | ScatterReduce::Mean => *y + x,
+                    ScatterReduce::Product => {
+                        products[place] *= x.to();
+                        T::of(products[place])
+                    }
+                    ScatterReduce::Max if x > *y || x.is_nan_() => x,
+                    ScatterReduce::Min if x < *y || x.is_nan_() => x,
+                    ScatterReduce::Max | ScatterReduce::Min => *y,
+                };
+            }
+        });
         if how == ScatterReduce::Mean {
             for (y, &count) in to.iter_mut().zip(&counts) {
                 *y = *y / T::of(count.max(1) as f64);

@@ -35,21 +35,27 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Moves the indices along an axis by `shift` places towards the end; those that leave the end enter at
-    /// the front. A negative shift moves them towards the front.
+    /// the front. A negative shift moves them towards the front. Several axes have one shift each:
+    /// `roll([0, 1], [2, -1])`.
     ///
     /// ```
     /// use wengert::tensor::Tensor;
     /// assert_eq!(Tensor::from([1, 2, 3, 4]).roll(0, 1).to_vec(), [4i64, 1, 2, 3]);
+    /// let x = Tensor::from([[1, 2], [3, 4i64]]);
+    /// assert_eq!(x.roll([0, 1], [1, 1]), Tensor::from([[4, 3], [2, 1]]));
     /// ```
     ///
     /// # Panics
-    /// If the tensor has no such axis.
+    /// If the tensor has no such axis, or the numbers of axes and of shifts differ.
     #[track_caller]
-    pub fn roll(&self, axis: isize, shift: isize) -> Self {
+    pub fn roll(&self, axes: impl Sizes, shifts: impl Sizes) -> Self {
         let shape = self.shape();
-        let (at, shift) = shapes::roll(&shape, axis, shift).or_panic();
-        let (axis, stay) = (at as isize, shape[at] - shift);
-        Tensor::concat(&[self.narrow(axis, stay, shift), self.narrow(axis, 0, stay)], axis)
+        let steps = shapes::roll(&shape, &axes.sizes(), &shifts.sizes()).or_panic();
+        let rolled = |x: Self, &(at, shift): &(usize, usize)| {
+            let (axis, stay) = (at as isize, shape[at] - shift);
+            Tensor::concat(&[x.narrow(axis, stay, shift), x.narrow(axis, 0, stay)], axis)
+        };
+        steps.iter().fold(self.clone(), rolled)
     }
 
     /// Repeats the whole tensor along each axis: `repeats[i]` times along axis `i`. More numbers than axes
@@ -182,6 +188,20 @@ impl<T: Element> Tensor<T> {
         let start = if found.out.contains(&0) { 0 } else { start };
         // SAFETY: the rule keeps rows and columns within their axes; an empty view reads no element.
         unsafe { self.view(found.out, Strides::new(&steps), start) }
+    }
+
+    /// Returns the main diagonal of two axes as [`diagonal`](Tensor::diagonal) does, with the memory layout that it
+    /// has on a tape: a slice of the rows, one after the other. The rounding of sums depends on the layout.
+    pub(crate) fn diagonal_of_rows(&self, rows: isize, columns: isize) -> Self {
+        let shape = self.shape();
+        let found = shapes::diagonal("diagonal", &shape, 0, [rows, columns]).or_panic();
+        let ([r, c], last) = (found.axes, shape.rank() - 2);
+        let rest = (0..shape.rank()).filter(|axis| !found.axes.contains(axis));
+        let order: SmallVec<[isize; MAX_RANK]> =
+            rest.chain([r, c]).map(|axis| axis as isize).collect();
+        let flat = self.permute(&order).with_shape(found.out.with(last, shape[r] * shape[c]));
+        let (n, step) = (found.out[last], shape[c] as isize + 1);
+        flat.slice_steps(-1, 0, if n < 2 { 1 } else { step }, n)
     }
 
     /// Returns the square matrix with a vector on its diagonal and zeros elsewhere, or the diagonal of a

@@ -27,7 +27,8 @@ fn scanned<S: Number + ScanKernel>(
 
 impl<T: Element> Tensor<T> {
     /// Returns the running sums along an axis: yᵢ = x₀ + … + xᵢ. Running sums of integers and booleans are
-    /// exact, of type `i64`. Floats are added in `f64`, one after the other.
+    /// exact, of type `i64`. Floats are added in `f64`, one after the other; lines of 65,536 or more elements are
+    /// added in blocks.
     ///
     /// ```
     /// use wengert::tensor::Tensor;

@@ -93,11 +93,12 @@ const METHODS: &[(&str, Method)] = methods! {
     median: |x| x.median(0, true).0;
     mode: |x| x.mode(0, true).0;
     quantile: |x| x.quantile(0, 0.5, true);
+    quantiles: |x| x.quantiles(0, &[0.5], false);
     max_with_indices: |x| x.max_with_indices(0, true).0;
     min_with_indices: |x| x.min_with_indices(0, true).0;
     select: |x| x.select(0, 0).unsqueeze(0), x.select(0, -1).unsqueeze(0);
     unbind: |x| x.unbind(0)[0].unsqueeze(0);
-    roll: |x| x.roll(0, 0), x.roll(0, 1);
+    roll: |x| x.roll(0, 0), x.roll(0, 1), x.roll((), ());
     repeat: |x| x.repeat([1, 1, 1]);
     tile: |x| x.tile(1);
     expand: |x| x.expand([-1, -1, 1]);
@@ -107,6 +108,15 @@ const METHODS: &[(&str, Method)] = methods! {
     diagonal: |x| x.diagonal(0, 0, 1).unsqueeze(0);
     diag: |x| x.squeeze(0).diag(0).reshape([1, 1, 1]), x.reshape(-1).diag(0).unsqueeze(0);
     kron: |x| x.kron(x);
+    einsum: |x| Var::einsum("ijk->ijk", &[x]), Var::einsum("...", &[x]), Var::einsum("ijk,ijk->ijk", &[x, x]);
+    tensordot: |x| x.tensordot(x.reshape(-1), &[2], &[0]).unsqueeze(2);
+    trace: |x| x.trace().reshape([1, 1, 1]);
+    outer: |x| x.reshape(-1).outer(x.reshape(-1)).unsqueeze(0);
+    dot: |x| x.reshape(-1).dot(x.reshape(-1)).reshape([1, 1, 1]);
+    mv: |x| x.squeeze(0).mv(x.reshape(-1)).reshape([1, 1, 1]);
+    bmm: |x| x.bmm(x);
+    addmm: |x| x.squeeze(0).addmm(x.squeeze(0), x.squeeze(0), 1.0, 0.0), x.squeeze(0).addmm(x.squeeze(0), x.squeeze(0), 0.0, 1.0);
+    baddbmm: |x| x.baddbmm(x, x, 1.0, 0.0), x.baddbmm(x, x, 0.0, 1.0);
     dropout: |x| x.dropout(0.0), x.dropout(0.5);
     pad_mode: |x| x.pad_mode(&[(0, 0); 3], PadMode::Reflect), x.pad_mode(&[(0, 0); 3], PadMode::Zeros);
     interpolate: |x| x.interpolate(&Interpolate::size(1)), x.interpolate(&Interpolate::scale(1.0).bilinear());
@@ -176,6 +186,8 @@ fn methods_in_the_sources() -> BTreeSet<String> {
         include_str!("../pool.rs"),
         include_str!("../put.rs"),
         include_str!("../matmul.rs"),
+        include_str!("../einsum.rs"),
+        include_str!("../products.rs"),
         include_str!("../conv.rs"),
         include_str!("../../graph/var.rs"),
         include_str!("../logic.rs"),
@@ -187,7 +199,7 @@ fn methods_in_the_sources() -> BTreeSet<String> {
                 rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let signature = &rest[..rest.find('{').unwrap_or(rest.len())];
             let result = signature.rsplit("-> ").next().unwrap_or_default();
-            let takes = ["self", "parts: &[Self]", "condition: impl IntoMask"]
+            let takes = ["self", "parts: &[Self]", "operands: &[Self]", "condition: impl IntoMask"]
                 .iter()
                 .any(|it| signature.contains(it));
             if takes && !name.is_empty() && result.contains("Self") {

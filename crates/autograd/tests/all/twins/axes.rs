@@ -36,6 +36,8 @@ twins! { axes_and_layouts on IMAGES, 1:
     unbind |x| x.unbind(-1).swap_remove(1);
     roll |x| x.roll(-1, 2);
     roll_back |x| x.roll(0, -3);
+    roll_two |x| x.roll([0, -1], [1, -2]);
+    trace |x| x.trace();
     repeat |x| x.repeat([&[2, 1][..], &vec![2; x.shape().len() - 1]].concat());
     tile |x| x.tile([3, 2]);
     expand |x| x.unsqueeze(0).expand([&[3][..], &vec![-1; x.shape().len()]].concat());

@@ -36,6 +36,7 @@ twins! { functions_of_each_element on ANY, 1:
     acosh |x| x.acosh();
     atanh |x| x.atanh();
     erfc |x| x.erfc();
+    ndtr |x| x.ndtr();
     erfinv |x| x.erfinv();
     lgamma |x| x.lgamma();
     digamma |x| x.digamma();

@@ -73,6 +73,7 @@ twins! { reductions on LINES, 1:
     median |x| x.median(0, false).0;
     mode |x| x.mode(-1, true).0;
     quantile |x| x.quantile(-1, 0.3, false);
+    quantiles |x| x.quantiles(-1, &[0.3, 1.0, 0.5], true);
     quantile_high |x| x.quantile(0, 0.9, true);
     cummax |x| x.cummax(0).0;
     cummin |x| x.cummin(-1).0;

@@ -214,6 +214,9 @@ macro_rules! unary_operations {
             Erf as erf: |x| x.erf::<I>();
             /// Computes 1 - erf x, precise where it is small.
             Erfc as erfc in f64: |x| wide::erfc::<I>(x);
+            /// Computes the distribution function of the standard normal distribution, ½ erfc(-x/√2), precise
+            /// where it is small.
+            Ndtr as ndtr in f64: |x| wide::ndtr::<I>(x);
             /// Computes the number whose error function is x; ±∞ at ±1, NaN beyond. The error is at most 4
             /// units in the last place.
             Erfinv as erfinv in f64: |x| wide::erfinv::<I>(x);
@@ -316,6 +319,7 @@ pub(crate) fn meaning(op: Unary, x: f64) -> f64 {
         Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Unary::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
         Unary::Erf => erf(x),
+        Unary::Ndtr => 0.5 * crate::number::special("erfc", -x * std::f64::consts::FRAC_1_SQRT_2),
         Unary::Erfc | Unary::Erfinv | Unary::Lgamma | Unary::Digamma | Unary::Polygamma(_) => {
             crate::number::special(op.name(), x)
         }

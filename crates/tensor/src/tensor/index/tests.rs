@@ -1,4 +1,5 @@
 use super::*;
+use crate::ScatterReduce;
 use crate::testing::{layouts, naive, panics_here};
 
 /// Returns an index tensor with numbers below `size` that is not contiguous.
@@ -134,6 +135,75 @@ fn masked_fill_on_several_threads_agrees_with_loops() {
     let expected =
         naive(&[m, n], |at| if at[1] % 2 == 0 { -1 } else { (at[1] * m + at[0]) as i64 });
     assert_eq!(y.to_vec(), expected);
+}
+
+/// The order of the additions to one place does not depend on the number of threads.
+#[test]
+fn the_bits_of_reads_and_writes_do_not_depend_on_the_number_of_threads() {
+    fn results(x: &Tensor<f32>, rows: &Tensor<i64>) -> Vec<Vec<f32>> {
+        let (shape, size) = (x.shape(), 700);
+        let index = Tensor::from_fn(shape, |i| (i * i % 7919 % size) as i64);
+        let zeros = Tensor::zeros([size, shape[1]]);
+        let few = x.narrow(0, 0, size);
+        let mut out = vec![
+            x.index_select(0, rows).to_vec(),
+            x.t().index_select(1, rows).to_vec(),
+            x.gather(0, &index).to_vec(),
+            x.t().gather(1, &index.t()).to_vec(),
+            zeros.index_add(0, &rows.fmod(size as i64), x).to_vec(),
+            few.t().index_add(1, &rows.fmod(size as i64), &x.t()).to_vec(),
+            zeros.scatter_add(0, &index, x).to_vec(),
+            zeros.t().scatter_add(1, &index.t(), &x.t()).to_vec(),
+            zeros.scatter(0, &index, x).to_vec(),
+            zeros.t().scatter(1, &index.t(), &x.t()).to_vec(),
+        ];
+        for how in
+            [ScatterReduce::Sum, ScatterReduce::Product, ScatterReduce::Mean, ScatterReduce::Max]
+        {
+            out.push(few.scatter_reduce(0, &index, x, how, false).to_vec());
+        }
+        out
+    }
+    for shape in [[1000, 300], [200_001, 1]] {
+        let x = Tensor::from_fn(&shape, |i| (i as f32 * 0.37).sin() + 1.5);
+        let rows = Tensor::from_fn([shape[0]], |i| (i * 31 % 977 % shape[0]) as i64);
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let [one, two, five] =
+            [1, 2, 5].map(|threads| pool(threads).install(|| results(&x, &rows)));
+        assert!(one == two && one == five, "{shape:?}");
+        // The transposed operands give the transposed results.
+        for pair in [0, 2, 6, 8] {
+            let columns =
+                Tensor::from_slice(&one[pair], &[one[pair].len() / shape[1], shape[1]]).t();
+            assert_eq!(columns.to_vec(), one[pair + 1], "{shape:?}, {pair}");
+        }
+    }
+}
+
+/// What several threads write is what loops write.
+#[test]
+fn many_writes_agree_with_loops() {
+    let (n, size) = (200_000, 997);
+    let index = Tensor::from_fn([n], |i| (i * 7919 % 1_000_003 % size) as i64);
+    let x = Tensor::from_fn([n], |i| (i % 5) as f64 - 1.0);
+    let (mut sums, mut last, mut counts) = (vec![0.0; size], vec![9.0; size], vec![0; size]);
+    for (&i, &x) in index.to_vec().iter().zip(&x.to_vec()) {
+        (sums[i as usize], last[i as usize]) = (sums[i as usize] + x, x);
+        counts[i as usize] += 1;
+    }
+    let nines = Tensor::full_of([size], 9.0);
+    assert_eq!(Tensor::zeros_of([size]).scatter_add(0, &index, &x).to_vec(), sums);
+    assert_eq!(Tensor::zeros_of([size]).index_add(0, &index, &x).to_vec(), sums);
+    assert_eq!(nines.scatter(0, &index, &x).to_vec(), last);
+    let mean = nines.scatter_reduce(0, &index, &x, ScatterReduce::Mean, false).to_vec();
+    for i in 0..size {
+        assert_eq!(mean[i], sums[i] / f64::from(counts[i].max(1)));
+    }
+    // An intermediate sum of integers may overflow, a result may not.
+    let large = Tensor::from_fn([n], |i| if i % 4 < 2 { i64::MAX } else { -i64::MAX });
+    let place = Tensor::zeros_of([n]);
+    assert_eq!(Tensor::zeros_of([1]).index_add(0, &place, &large).to_vec(), [0]);
+    assert_eq!(Tensor::zeros_of([1]).scatter_add(0, &place, &large).to_vec(), [0]);
 }
 
 impl Tensor<f64> {

@@ -1,6 +1,7 @@
 //! Scans, orders, norms and rearrangements of the six layouts, compared with plain loops. Edges: integers, NaN,
 //! nothing, many elements.
 
+use crate::kernels::{Scan, scan::LONG};
 use crate::tensor::{ScatterReduce, Tensor};
 use crate::testing::{layouts, naive, panics_here};
 
@@ -191,7 +192,9 @@ fn many_elements_give_the_results_of_few() {
                 }
                 sorted.sort_by(f64::total_cmp);
             }
-            assert_eq!(x.cumsum(at), back(sums), "{shape:?}");
+            // Long lines are summed in blocks, with other roundings.
+            let off = (x.cumsum(at) - back(sums)).abs().max(&[], false).item();
+            assert!(off <= if n < LONG { 0.0 } else { 1e-7 }, "{shape:?}: {off:e}");
             let (values, positions) = x.sort(at, false);
             assert_eq!(values, back(sorted), "{shape:?}");
             assert_eq!(x.gather(at, &positions), values, "{shape:?}");
@@ -299,4 +302,85 @@ fn refusals_point_at_the_caller() {
     panics_here("quantile: q must be from 0 to 1, got NaN", || {
         drop(x.quantile(0, f64::NAN, false));
     });
+}
+
+/// Long lines are scanned in blocks. Small integers are exact, so that the results are those of a loop.
+#[test]
+fn scans_of_long_lines_agree_with_loops() {
+    for shape in [[LONG + 4099, 1], [1, 3 * LONG - 1], [LONG, 3], [2, LONG + 1]] {
+        let x = Tensor::<f64>::from_fn(&shape, |i| (i * 7919 % 11) as f64 - 5.0);
+        // Numbers whose running product stays near 1.
+        let factors = Tensor::<f64>::from_fn(&shape, |i| if i % 2 == 0 { 1.25 } else { 0.8 });
+        let axis = usize::from(shape[1] >= LONG);
+        let along = |x: &Tensor<f64>, start: f64, step: &dyn Fn(f64, f64) -> f64| {
+            let (x, mut out) = (x.transpose(axis as isize, -1).copied(), vec![]);
+            for line in x.to_vec().chunks(shape[axis]) {
+                let run = line.iter().scan(start, |y, &x| {
+                    *y = step(*y, x);
+                    Some(*y)
+                });
+                out.extend(run);
+            }
+            Tensor::from_vec(out, x.shape()).transpose(axis as isize, -1)
+        };
+        let sums = along(&x, 0.0, &|y, x| y + x);
+        assert_eq!(x.cumsum(axis as isize), sums, "{shape:?}");
+        let whole = x.cast::<i64>().cumsum(axis as isize);
+        assert_eq!(whole.cast::<f64>(), sums, "{shape:?}");
+        let back = x.flip(axis as isize).scan(Scan::Sum, axis, true, &x);
+        assert_eq!(back.flip(axis as isize), sums, "{shape:?}, from the end");
+        let products = along(&factors, 1.0, &|y, x| y * x);
+        let off = (factors.cumprod(axis as isize) / products - 1.0).abs();
+        assert!(off.max(&[], false).item() < 1e-11, "{shape:?}");
+    }
+}
+
+/// Where the sum of a block would overflow, the line is scanned as a whole.
+#[test]
+fn scans_of_long_lines_keep_what_a_block_loses() {
+    let line = |of: &dyn Fn(usize) -> f64| Tensor::<f64>::from_fn([LONG], of);
+    let (first, second) = (LONG - 2, LONG - 1);
+    let sums = line(&|i| match i {
+        0 => -1.5e308,
+        i if i >= first => 1e308,
+        _ => 0.0,
+    });
+    assert_eq!(sums.cumsum(0).to_vec()[first..], [-0.5e308, 0.5e308]);
+    let products = line(&|i| match i {
+        0 => 1e300,
+        i if i >= first => 1e-200,
+        _ => 1.0,
+    });
+    let last = products.cumprod(0).to_vec();
+    assert!(
+        (last[first] / 1e100 - 1.0).abs() < 1e-12 && (last[second] / 1e-100 - 1.0).abs() < 1e-12
+    );
+    let zero = line(&|i| if i == 70_000 - LONG / 2 { 0.0 } else { 1.0 }).cumprod(0);
+    assert_eq!(zero.sum_all(), (70_000 - LONG / 2) as f64);
+    let nan = line(&|i| if i == 9 { f64::NAN } else { 1.0 }).cumsum(0).to_vec();
+    assert!(nan[8] == 9.0 && nan[9..].iter().all(|x| x.is_nan()));
+    let inf = line(&|i| if i == 9 { f64::INFINITY } else { 1.0 }).cumsum(0).to_vec();
+    assert!(nan[8] == 9.0 && inf[9..].iter().all(|x| *x == f64::INFINITY));
+    let too_large = Tensor::full_of([LONG], i64::MAX / 1000);
+    panics_here("cumsum: a result does not fit i64: cast to f64 first", || {
+        drop(too_large.cumsum(0));
+    });
+}
+
+#[test]
+fn the_bits_of_scans_do_not_depend_on_the_number_of_threads() {
+    fn results(x: &Tensor<f32>) -> Vec<Vec<f32>> {
+        vec![
+            x.cumsum(0).to_vec(),
+            (x * 0.01 + 1.0).cumprod(0).to_vec(),
+            x.logcumsumexp(0).to_vec(),
+            x.cumsum(1).to_vec(),
+        ]
+    }
+    for shape in [[300_001, 1], [100_001, 3], [700, 300]] {
+        let x = Tensor::from_fn(&shape, |i| (i as f32 * 0.37).sin());
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let [one, two, five] = [1, 2, 5].map(|threads| pool(threads).install(|| results(&x)));
+        assert!(one == two && one == five, "{shape:?}");
+    }
 }

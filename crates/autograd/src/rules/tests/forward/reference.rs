@@ -117,6 +117,7 @@ fn unary(op: Unary, x: f64) -> f64 {
         Unary::Acosh => x.acosh(),
         Unary::Atanh => x.atanh(),
         Unary::Erfc => 1.0 - erf(x),
+        Unary::Ndtr => 0.5 + 0.5 * erf(x / 2f64.sqrt()),
         Unary::Erfinv => erfinv(x),
         Unary::Lgamma => gamma(x).0,
         Unary::Digamma => gamma(x).1,

@@ -95,6 +95,7 @@ FUNCTIONS = [
     ("hypot", m.hypot, pairs, None),
     ("xlogy", lambda a, b: a * m.log(b), [pairs[0], positive(pairs[0])], None),
     ("logaddexp", logaddexp, [pairs[0]], None),
+    ("ndtr", m.ncdf, [inside((-1, 1), (-9, 9), (-37, 0))], lambda x: -37.5 < x < 1e300),
 ]
 
 

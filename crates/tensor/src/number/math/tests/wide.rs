@@ -66,6 +66,7 @@ functions! {
     "hypot", 1.5: |x, y| wide::hypot::<I>(x, y);
     "xlogy", 1.5: |x, y| wide::xlogy::<I>(x, y);
     "logaddexp", 2.0: |x, y| wide::logaddexp::<I>(x, y);
+    "ndtr", 2.0: |x, _y| wide::ndtr::<I>(x);
 }
 
 /// Returns the results with the best instruction set and with the baseline.
@@ -216,6 +217,7 @@ fn special_results() {
                 (BELOW, BELOW),
             ],
         ),
+        ("ndtr", &[(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (-39.0, 0.0), (9.0, 1.0)]),
         ("erfc", &[(0.0, 1.0), (INF, 0.0), (-INF, 2.0), (28.0, 0.0), (-7.0, 2.0)]),
         ("erfinv", &[(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-INF, NAN)]),
         (

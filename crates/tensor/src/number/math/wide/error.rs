@@ -4,7 +4,7 @@
 
 use super::exp::exp;
 use super::ln::ln;
-use super::pair::{fma, product, quick_sum, quotient, sum};
+use super::pair::{Twofold, fma, product, quick_sum, quotient, sum};
 use crate::machine::Isa;
 use crate::number::math::{
     Real,
@@ -120,28 +120,60 @@ const ERFINV_FAR: [f64; 22] = [
     -8.01359460533239883e-13,
     -6.99792702983382338e-14,
 ];
+/// 1/√2 as a pair.
+const SQRT_HALF: Twofold = (std::f64::consts::FRAC_1_SQRT_2, -4.833646656726457e-17);
+
+/// Returns erfc(a) for a from 0 to 27.5 as a pair and two factors. `square` is a².
+#[inline(always)]
+fn complement<I: Isa>((a, a_low): Twofold, square: Twofold) -> (Twofold, [f64; 2]) {
+    let ((e, e_low), k) = exp::<I>((-square.0, -square.1));
+    let t = (a - 3.0) / (a + 3.0);
+    let slope = horner::<f64, I>(t, &ERFC[1..]);
+    let (p, p_low) = product::<I>(t, slope);
+    let (g, g_low) = quick_sum(ERFC[0], p);
+    let (divisor, divisor_low) = sum(1.0, 2.0 * a);
+    let (q, q_low) = quotient::<I>((g, g_low + p_low), (divisor, divisor_low + 2.0 * a_low));
+    let (y, y_low) = product::<I>(e, q);
+    ((y, y_low + fma::<I>(e, q_low, e_low * q)), f64::exp2_halves(k))
+}
+
+/// Returns erf(a) for a from 0 to 1.
+#[inline(always)]
+fn small_erf<I: Isa>(a: f64) -> f64 {
+    fma::<I>(a, polynomial::<f64, I>(a * a, f64::K.erf), a)
+}
+
 /// Returns 1 - erf x, precise where it is small. The error is at most 2 ulp.
 #[inline(always)]
 pub fn erfc<I: Isa>(x: f64) -> f64 {
     let a = x.abs();
     let a = if a > 27.5 { 27.5 } else { a };
-    let (square, square_low) = product::<I>(a, a);
-    let ((e, e_low), k) = exp::<I>((-square, -square_low));
-    let t = (a - 3.0) / (a + 3.0);
-    let slope = horner::<f64, I>(t, &ERFC[1..]);
-    let (p, p_low) = product::<I>(t, slope);
-    let (g, g_low) = quick_sum(ERFC[0], p);
-    let (q, q_low) = quotient::<I>((g, g_low + p_low), sum(1.0, 2.0 * a));
-    let (y, y_low) = product::<I>(e, q);
-    let y_low = y_low + fma::<I>(e, q_low, e_low * q);
-    let [first, second] = f64::exp2_halves(k);
+    let ((y, y_low), [first, second]) = complement::<I>((a, 0.0), product::<I>(a, a));
     let right = (y + y_low) * first * second;
     let (s, lost) = quick_sum(2.0, -(y * first * second));
     let left = s + (lost - y_low * first * second);
     let y = if x < 0.0 { left } else { right };
     // Near 0, where the argument of the polynomial has a large error.
-    let small = fma::<I>(a, polynomial::<f64, I>(a * a, f64::K.erf), a);
-    let y = if a < 0.25 { 1.0 - small.copysign(x) } else { y };
+    let y = if a < 0.25 { 1.0 - small_erf::<I>(a).copysign(x) } else { y };
+    if x.is_nan() { x } else { y }
+}
+
+/// Returns ½ erfc(-x/√2), precise where it is small. The error is at most 2 ulp: the argument of erfc is a
+/// pair, because an error of it would grow by the factor x².
+#[inline(always)]
+pub fn ndtr<I: Isa>(x: f64) -> f64 {
+    let size = x.abs();
+    let size = if size > 38.8 { 38.8 } else { size };
+    let (a, a_low) = product::<I>(size, SQRT_HALF.0);
+    let (square, square_low) = product::<I>(size, size);
+    let argument = (a, fma::<I>(size, SQRT_HALF.1, a_low));
+    let ((y, y_low), [first, second]) = complement::<I>(argument, (0.5 * square, 0.5 * square_low));
+    let (y, y_low) = (0.5 * y, 0.5 * y_low);
+    let left = (y + y_low) * first * second;
+    let (s, lost) = quick_sum(1.0, -(y * first * second));
+    let right = s + (lost - y_low * first * second);
+    let y = if x < 0.0 { left } else { right };
+    let y = if a < 0.25 { 0.5 + 0.5 * small_erf::<I>(a).copysign(x) } else { y };
     if x.is_nan() { x } else { y }
 }
 

@@ -16,7 +16,7 @@ mod ln;
 mod pair;
 
 pub use angle::{acos, asin, atan, atan2, tan_far, tan_near};
-pub use error::{erfc, erfinv};
+pub use error::{erfc, erfinv, ndtr};
 pub use exp::{cosh, sinh};
 pub use gamma::{digamma, lgamma, polygamma};
 pub use ln::{acosh, asinh, atanh, hypot, log2, log10, logaddexp, xlogy};
