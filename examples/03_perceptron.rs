@@ -68,12 +68,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         "perceptron: {least} to {most} mistakes in each of the last 50 passes: it does not rest"
     );
     assert!(*least > 0, "no line separates the points");
-    let (smooth, losses) = gradient_descent(&noisy, PASSES);
-    let wrong_now = wrong(&smooth, &noisy);
+    let (smooth, losses, wrong_points) = gradient_descent(&noisy, PASSES);
     println!("gradient descent: loss {:.4} to {:.4}", losses[0], losses[PASSES - 1]);
-    println!("it never rose, and {wrong_now} points are wrong at the end");
+    println!("it never rose, and {} points are wrong at the end", wrong(&smooth, &noisy));
     assert!(losses.is_sorted_by(|a, b| a >= b), "the rate is small enough");
-    draw(&noisy, &[("perceptron", last), ("gradient descent", smooth)], &mistakes)?;
+    let curves = [
+        Line::new("perceptron, in a pass", count(&mistakes)),
+        Line::new("gradient descent, after a step", count(&wrong_points)),
+    ];
+    draw(&noisy, &[("perceptron", last), ("gradient descent", smooth)], curves)?;
     println!("picture: {PICTURE}\n");
 
     println!("3. ten perceptrons read digits: one for each digit, against all others\n");
@@ -101,14 +104,19 @@ fn perceptron(examples: &[Example], passes: usize) -> ([f64; 3], Vec<usize>) {
     (weights, mistakes)
 }
 
-/// Minimises the mean of ln(1 + exp(-y w·x)), which has a slope everywhere. Returns weights and losses.
-fn gradient_descent(examples: &[Example], steps: usize) -> ([f64; 3], Vec<f64>) {
+/// Minimises the mean of ln(1 + exp(-y w·x)), which has a slope everywhere. Returns the weights, and
+/// after each step the loss and the number of wrong points.
+fn gradient_descent(examples: &[Example], steps: usize) -> ([f64; 3], Vec<f64>, Vec<usize>) {
     let x = Tensor::from_fn(&[examples.len(), 3], |i| examples[i / 3].0[i % 3]);
     let y = Tensor::from_fn(&[examples.len(), 1], |i| examples[i].1);
     // The curvature of this loss is at most R²/4. With the rate 4/R², no step goes too far.
     let rate = 4.0 / x.square().sum(&[1], false).max(&[0], false).item();
     let mut weights = Param::new(Tensor::zeros_of(&[3, 1]));
-    let mut losses = Vec::new();
+    let (mut losses, mut wrong_points) = (Vec::new(), Vec::new());
+    let numbers = |weights: &Param<f64>| {
+        let found = weights.value().to_vec();
+        [found[0], found[1], found[2]]
+    };
     for _ in 0..steps {
         let tape = Tape::new();
         let scores = tape.constant(x.clone()).matmul(tape.param(&weights));
@@ -117,9 +125,9 @@ fn gradient_descent(examples: &[Example], steps: usize) -> ([f64; 3], Vec<f64>) 
         let gradients = loss.backward();
         let change = gradients.get(&weights).expect("the loss depends on the weights") * -rate;
         weights.update(|value| *value += &change);
+        wrong_points.push(wrong(&numbers(&weights), examples));
     }
-    let found = weights.value().to_vec();
-    ([found[0], found[1], found[2]], losses)
+    (numbers(&weights), losses, wrong_points)
 }
 
 fn digits() {
@@ -173,6 +181,11 @@ fn dot(a: &[f64; 3], b: &[f64; 3]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// Returns the first fifty numbers as points of a curve.
+fn count(numbers: &[usize]) -> impl Iterator<Item = (f64, f64)> {
+    (1..=50).map(f64::from).zip(numbers.iter().map(|&n| n as f64))
+}
+
 fn wrong(weights: &[f64; 3], examples: &[Example]) -> usize {
     examples.iter().filter(|(x, y)| y * dot(weights, x) <= 0.0).count()
 }
@@ -180,7 +193,7 @@ fn wrong(weights: &[f64; 3], examples: &[Example]) -> usize {
 fn draw(
     examples: &[Example],
     lines: &[(&str, [f64; 3])],
-    mistakes: &[usize],
+    curves: [Line; 2],
 ) -> Result<(), Box<dyn Error>> {
     let cloud = |name, class: f64| {
         let of = examples.iter().filter(move |(_, y)| *y == class);
@@ -189,6 +202,8 @@ fn draw(
     let mut plane = Chart::new("five of the classes are wrong")
         .x_label("x")
         .y_label("y")
+        .x_range(-2.2, 4.4)
+        .y_range(-2.1, 2.1)
         .equal_axes()
         .line(cloud("class 1", 1.0))
         .line(cloud("class -1", -1.0));
@@ -199,12 +214,14 @@ fn draw(
         });
         plane = plane.line(Line::contour(*name, &side, (-2.0, 2.0), (-2.0, 2.0), 0.0));
     }
-    let passes = (1..).map(f64::from).zip(mistakes.iter().map(|&n| n as f64));
-    let rest = Chart::new("mistakes of the perceptron")
-        .x_label("passes")
+    let [perceptron, descent] = curves;
+    let rest = Chart::new("the perceptron does not rest")
+        .x_label("passes or steps")
         .y_label("wrong points")
+        .y_range(0.0, 20.0)
         .integer_x()
-        .line(Line::new("", passes));
+        .line(perceptron)
+        .line(descent);
     charts(&[plane, rest], PICTURE)?;
     Ok(())
 }

@@ -102,8 +102,13 @@ fn show(model: &Sequential) {
 /// Draws where each network answers ½.
 fn draw(chosen: &Sequential, trained: &Sequential) -> Result<(), Box<dyn Error>> {
     const SIDE: usize = 121;
-    let at = |i: usize| i as f32 / (SIDE - 1) as f32 * 2.0 - 0.5;
-    let plane = Tensor::from_fn(&[SIDE * SIDE, 2], |i| at([i / 2 % SIDE, i / 2 / SIDE][i % 2]));
+    let (across, up) = ((-1.0, 2.0), (-0.5, 1.5));
+    let place =
+        |(low, high): (f64, f64), i: usize| low + (high - low) * i as f64 / (SIDE - 1) as f64;
+    let plane = Tensor::from_fn(&[SIDE * SIDE, 2], |i| {
+        let (row, column) = (i / 2 / SIDE, i / 2 % SIDE);
+        if i % 2 == 0 { place(across, column) as f32 } else { place(up, row) as f32 }
+    });
     let picture = |title, model: &Sequential| {
         let logits = model.predict(&plane).reshape(&[SIDE, SIDE]);
         let corners = |name, class: f32| {
@@ -116,7 +121,7 @@ fn draw(chosen: &Sequential, trained: &Sequential) -> Result<(), Box<dyn Error>>
             .equal_axes()
             .line(corners("0", 0.0))
             .line(corners("1", 1.0))
-            .line(Line::contour("the output is ½", &logits, (-0.5, 1.5), (-0.5, 1.5), 0.0))
+            .line(Line::contour("the output is ½", &logits, across, up, 0.0))
     };
     charts(&[picture("weights chosen", chosen), picture("weights trained", trained)], PICTURE)?;
     Ok(())

@@ -66,9 +66,9 @@ fn one_dimension() -> (Chart, Chart) {
     let mut picture = Chart::new("½ c x²: too small, right, large, too large")
         .x_label("x")
         .y_label("f(x)")
-        .x_range(-2.0, 2.0)
+        .x_range(-2.0, 3.4)
         .y_range(0.0, 4.0)
-        .legend(Corner::LowerLeft)
+        .legend(Corner::LowerRight)
         .line(curve(bowl, -2.0, 2.0));
     for (rate, steps) in [(0.02, 20), (0.4, 20), (0.9, 20), (1.05, 6)] {
         let mut optimizer = Sgd::of(rate);
@@ -133,8 +133,7 @@ fn two_dimensions() -> (Chart, Chart) {
         .x_label("x")
         .y_label("y")
         .x_range(-4.0, 11.0)
-        .y_range(-3.0, 3.0)
-        .legend(Corner::LowerLeft);
+        .y_range(-3.0, 7.0);
     let heights = Tensor::from_fn(&[121, 151], |i| {
         let (x, y) = ((i % 151) as f64 * 0.1 - 4.0, (i / 151) as f64 * 0.05 - 3.0);
         0.5 * (x * x + KAPPA * y * y)

@@ -94,17 +94,13 @@ fn write(image: &Tensor, path: impl AsRef<Path>) -> Result<(), Box<dyn Error>> {
     Ok(grid(image, &options, path)?)
 }
 
-/// Draws a shape of random size, place and colour on a background of another colour, with noise.
+/// Draws a shape of random size, place and bright colour on a dark background, with noise.
 fn drawing(shape: &str, rng: &mut Philox) -> Tensor {
     let radius = rng.random_range(8.0..16.0);
     let mut place = || rng.random_range(radius + 1.0..DRAWN as f32 - radius - 1.0);
     let (cx, cy) = (place(), place());
-    let mut colour = || [0; 3].map(|_| rng.random_range(0.1f32..0.9));
-    let (ink, mut ground) = (colour(), colour());
-    // Colours that are too similar: no eye would see the shape.
-    while ink.iter().zip(&ground).map(|(a, b)| (a - b).abs()).sum::<f32>() < 0.6 {
-        ground = colour();
-    }
+    let mut colour = |from, to| [0; 3].map(|_| rng.random_range(from..to));
+    let (ink, ground): ([f32; 3], [f32; 3]) = (colour(0.6, 1.0), colour(0.0, 0.4));
     let inside = |x: f32, y: f32| match shape {
         "circle" => x.hypot(y) < radius,
         "square" => x.abs().max(y.abs()) < 0.85 * radius,

@@ -12,14 +12,20 @@ use wengert::prelude::*;
 
 const SEED: u64 = 1;
 const PASSES: u64 = 60;
-const SIZES: [usize; 3] = [Diabetes::LEN, 32, 1];
+/// The sizes of the batches, and whether the learning rate falls.
+const RUNS: [(&str, usize, bool); 4] = [
+    ("all examples", Diabetes::LEN, false),
+    ("batches of 32", 32, false),
+    ("single examples", 1, false),
+    ("single examples, falling rate", 1, true),
+];
 const PICTURE: &str = "target/batch_or_stochastic/losses.svg";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let raw = Diabetes::load();
     let scale = Standardize::fit(&raw.dataset());
     let mut pictures = Vec::new();
-    let mut ends = Vec::new();
+    let (mut firsts, mut ends) = (Vec::new(), Vec::new());
     for (name, features) in
         [("scaled data", scale.transform(&raw.features)), ("unscaled data", raw.features)]
     {
@@ -42,18 +48,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             .y_label("loss above the least")
             .y_scale(Scale::Log)
             .integer_x();
-        for size in SIZES {
-            let what = match size {
-                1 => "single examples".into(),
-                Diabetes::LEN => "all examples".into(),
-                size => format!("batches of {size}"),
-            };
+        for (what, size, falls) in RUNS {
             let rate = problem.rate(size);
-            let above = problem.fit(size, rate);
+            // A rate that falls like 1/t brings the steps to rest (H. Robbins, S. Monro, 1951).
+            let slower = |pass: f64| if falls { 1.0 / (1.0 + pass / 3.0) } else { 1.0 };
+            let above = problem.fit(size, &|pass| rate * slower(pass));
             let last = above[above.len() - 1];
             println!(
-                "    {what:<16}: rate {rate:.1e}, {last:>8.1} above the least after {PASSES} passes"
+                "    {what:<29}: rate {rate:.1e}, {last:>8.1} above the least after {PASSES} passes"
             );
+            firsts.push(above[1]);
             ends.push(last);
             chart = chart.line(Line::new(what, (0..).map(f64::from).zip(above)));
         }
@@ -61,21 +65,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!();
     }
     charts(&pictures, PICTURE)?;
-    let [batch, mini, single, raw_batch, raw_mini, raw_single] = ends[..] else {
-        unreachable!("six runs")
-    };
-    assert!(batch.max(mini).max(single) < raw_batch.min(raw_mini).min(raw_single));
-    assert!(mini < batch);
+    let (scaled, unscaled) = ends.split_at(RUNS.len());
+    let greatest = scaled.iter().copied().fold(0.0, f64::max);
+    assert!(unscaled.iter().all(|&end| end > greatest));
+    assert!(firsts[2] < firsts[1] && firsts[1] < firsts[0] && scaled[3] < scaled[2].min(scaled[0]));
     println!(
-        "Scaled data: with small batches the loss falls faster at first, because there are more steps. It then"
+        "Scaled data: after one pass, the smaller the batches, the smaller the loss: there were more steps. Later"
     );
     println!(
-        "stays above the least: the direction of a step depends on the examples that it sees, so the steps never"
+        "the steps with few examples do not rest, since each of them wants something else. A falling rate brings"
     );
-    println!(
-        "end. A falling learning rate ends them. With all examples, each step is right, and slow directions"
-    );
-    println!("need many.");
+    println!("them to rest. With all examples, each step is right, but there are few.");
     println!(
         "Unscaled data: a rate that is small enough for the steepest direction is far too small for the others."
     );
@@ -136,16 +136,17 @@ impl Problem {
         0.5 / met
     }
 
-    /// Returns the loss above the least, before the first pass and after each.
-    fn fit(&self, size: usize, rate: f64) -> Vec<f64> {
+    /// Returns the loss above the least, before the first pass and after each. `rate` gives the learning rate of a pass.
+    fn fit(&self, size: usize, rate: &dyn Fn(f64) -> f64) -> Vec<f64> {
         let mut w = Param::new(Tensor::zeros_of(&[self.x.size(1), 1]));
-        let mut optimizer = Sgd::of(rate);
+        let mut optimizer = Sgd::of(rate(0.0));
         // A pair of tensors is a data set: example i is row i of both.
         let loader = DataLoader::new((self.x.clone(), self.y.clone()), size).shuffle(SEED);
         let above =
             |w: &Param<f64>| (&self.x.matmul(w.value()) - &self.y).square().mean_all() - self.least;
         let mut losses = vec![above(&w)];
         for pass in 0..PASSES {
+            optimizer.set_learning_rate(rate(pass as f64));
             for (x, y) in loader.epoch(pass) {
                 let tape = Tape::new();
                 let loss = mse(tape.constant(x).matmul(tape.param(&w)), y);

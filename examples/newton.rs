@@ -117,24 +117,23 @@ fn logistic_regression() -> Chart {
     // A column of ones: its weight is the offset.
     let x = Tensor::concat(&[scaled, Tensor::ones_of(&[n, 1])], 1);
     let y = data.labels.cast::<f64>();
-    let loss = |w: Var<'_, f64>| logistic_loss(w, &x, &y);
     let start = Tensor::zeros_of(&[31]);
 
     // The Hessian in closed form: Xᵀ S X / n + 2 λ, with S = p (1 - p) on its diagonal.
     let tape = Tape::new();
     let w = Tensor::from_fn(&[31], |i| 0.1 * (i as f64).sin());
-    let found = hessian(loss, tape.constant(w.clone())).value();
+    let found = hessian(|w| logistic_loss(w, &x, &y), tape.constant(w.clone())).value();
     let p = x.matmul(&w.unsqueeze(1)).sigmoid();
     let s = &p * &(1.0 - &p);
     let exact = &(x.t().matmul(&(&x * &s)) / n as f64) + &(Tensor::eye_of(31) * (2.0 * RIDGE));
     assert!((&found - &exact).abs().max(&[0, 1], false).item() < 1e-12);
     println!("the Hessian, 31 × 31, agrees with its closed form to 12 digits");
 
-    let fast = newton(loss, &start, 9);
+    let fast = newton(|w| logistic_loss(w, &x, &y), &start, 9);
     // The minimum is where Newton's method comes to rest: the slope is zero up to rounding.
     let minimum = fast[9].clone();
     let tape = Tape::new();
-    let slope = grad(loss, tape.constant(minimum.clone())).value();
+    let slope = grad(|w| logistic_loss(w, &x, &y), tape.constant(minimum.clone())).value();
     assert!(slope.abs().max(&[0], false).item() < 1e-13);
     let fast = distances(&fast[..9], &minimum);
     for (step, error) in fast.iter().enumerate() {
@@ -142,7 +141,7 @@ fn logistic_regression() -> Chart {
     }
     quadratic(&fast);
     // The curvature is at most that of the largest eigenvalue, about 3.4, so this rate is safe.
-    let slow = distances(&descent(loss, &start, 0.5, 1000), &minimum);
+    let slow = distances(&descent(|w| logistic_loss(w, &x, &y), &start, 0.5, 1000), &minimum);
     for step in [10, 100, 1000] {
         println!("gradient descent, step {step:>4}: {:.1e}", slow[step]);
     }
@@ -189,7 +188,7 @@ fn quadratic(errors: &[f64]) {
     let pairs = errors.windows(2).filter(|pair| pair[0] < 0.3 && pair[1] > 1e-13);
     let factors: Vec<f64> = pairs.map(|pair| pair[1] / pair[0].powi(2)).collect();
     assert!(factors.len() > 1 && factors.iter().all(|factor| *factor < 20.0), "{factors:?}");
-    let shown: Vec<String> = factors.iter().map(|factor| format!("{factor:.2}")).collect();
+    let shown: Vec<String> = factors.iter().map(|factor| format!("{factor:.3}")).collect();
     println!("next error / error²: {}: bounded, so the convergence is quadratic", shown.join(", "));
 }
 

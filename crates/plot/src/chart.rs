@@ -182,7 +182,8 @@ impl Line {
     ///
     /// `values` are the values of f on a grid, `[rows, columns]`: row i and column j belong to the point (x, y), where x
     /// goes from the first to the second number of `x_range` with j, and y goes along `y_range` with i. Between the
-    /// points of the grid, f is interpolated linearly. Where a value is NaN or infinite, there is no curve.
+    /// points of the grid, f is interpolated linearly. Where a value is NaN or infinite, there is no curve. The parts of the
+    /// curve beyond the ends of the axes are not drawn.
     ///
     /// # Panics
     /// If `values` is not a matrix with at least two rows and two columns.

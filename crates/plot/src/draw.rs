@@ -30,7 +30,7 @@ const FAINT: RGBColor = RGBColor(0xa8, 0xa8, 0xa8);
 /// axis without and with a text.
 const MARGIN: u32 = 24;
 const BELOW: u32 = 64;
-const BESIDE: [u32; 2] = [90, 124];
+const BESIDE: [u32; 2] = [90, 116];
 /// The approximate numbers of labels of the horizontal and of the vertical axis.
 const LABELS: (usize, usize) = (11, 7);
 
@@ -142,7 +142,7 @@ impl Chart {
             };
             let shown = |points| finite(points).filter(|&(_, value)| y.holds(value));
             if line.style != Style::Dots {
-                for piece in line.pieces() {
+                for piece in line.pieces_within([x.range(), y.range()]) {
                     chart.draw_series(LineSeries::new(shown(piece), colour.stroke_width(width)))?;
                 }
             }
@@ -206,11 +206,20 @@ impl Line {
         !self.points.is_empty() && !self.name.is_empty()
     }
 
-    /// Returns the points in pieces that are not joined with each other.
-    fn pieces(&self) -> impl Iterator<Item = &[(f64, f64)]> {
+    /// Returns the points in pieces that are not joined with each other. A contour ends where the axes end.
+    fn pieces_within(
+        &self,
+        [across, up]: [std::ops::Range<f64>; 2],
+    ) -> impl Iterator<Item = &[(f64, f64)]> {
         let starts = [0].into_iter().chain(self.breaks.iter().copied());
         let ends = self.breaks.iter().copied().chain([self.points.len()]);
-        starts.zip(ends).map(|(start, end)| &self.points[start..end])
+        let within = |from: &std::ops::Range<f64>, z: f64| from.start <= z && z <= from.end;
+        starts.zip(ends).flat_map(move |(start, end)| {
+            let (across, up, contour) = (across.clone(), up.clone(), !self.breaks.is_empty());
+            let beyond =
+                move |&(x, y): &(f64, f64)| contour && !(within(&across, x) && within(&up, y));
+            self.points[start..end].split(beyond).filter(|piece| !piece.is_empty())
+        })
     }
 }
 

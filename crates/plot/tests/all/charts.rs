@@ -150,27 +150,31 @@ fn points_are_dots_and_contours_are_pieces() {
         let radius = x.hypot(*y);
         (radius - 1.0).abs() < 0.01 || (radius - 3f64.sqrt()).abs() < 0.01
     }));
-    let lines = |svg: &str| svg.to_uppercase().matches("<POLYLINE").count();
-    let empty = lines(&drawn(&[Chart::new("")]));
+    const COLOURS: [&str; 3] = ["#3B6FB6", "#A8A8A8", "#D1603D"];
+    // The numbers of lines and of dots of each colour.
+    let count = |svg: &str, element: &str| {
+        let svg = svg.to_uppercase();
+        COLOURS.map(|colour| {
+            svg.lines().filter(|it| it.starts_with(element) && it.contains(colour)).count()
+        })
+    };
     let chart = |line: Line| drawn(&[Chart::new("").line(line)]);
     // Two circles, and the line in the legend.
-    assert_eq!(lines(&chart(ring.clone())), empty + 3);
-    let colours = |svg: &str| {
-        ["#3B6FB6", "#A8A8A8", "#D1603D"].map(|colour| svg.to_uppercase().contains(colour))
-    };
-    assert_eq!(colours(&chart(ring.clone())), [true, false, false]);
+    assert_eq!(count(&chart(ring.clone()), "<POLYLINE"), [3, 0, 0]);
     let dots = Line::scatter("dots", [(0.0, 0.0), (1.0, f64::NAN), (1.0, 2.0)]);
     let svg = chart(dots.clone());
     // Two dots, and one in the legend.
-    assert_eq!((lines(&svg), svg.matches("<circle").count()), (empty, 3));
+    assert_eq!((count(&svg, "<POLYLINE"), count(&svg, "<CIRCLE")), ([0; 3], [3, 0, 0]));
     // Faint lines do not count for the colours; lines without a name are not in the legend.
     let nameless = Line::contour("", &heights, (-2.0, 2.0), (-2.0, 2.0), 1.0).faint();
     let svg = drawn(&[Chart::new("").y_label("height").line(nameless).line(dots)]);
-    assert_eq!(colours(&svg), [true, true, false]);
-    assert_eq!(lines(&svg), empty + 2);
+    assert_eq!((count(&svg, "<POLYLINE"), count(&svg, "<CIRCLE")), ([0, 2, 0], [3, 0, 0]));
     assert!(svg.contains("\nheight\n") && svg.contains("\ndots\n"));
-    let none = Line::contour("none", &heights, (0.0, 1.0), (0.0, 1.0), 99.0);
-    assert!(none.points().is_empty() && !chart(none).contains("none"));
+    // Only a quarter of the inner circle is within these axes.
+    let part = drawn(&[Chart::new("").x_range(0.0, 1.1).y_range(0.0, 1.1).line(ring)]);
+    assert_eq!(count(&part, "<POLYLINE"), [2, 0, 0]);
+    let none = Line::contour("nowhere", &heights, (0.0, 1.0), (0.0, 1.0), 99.0);
+    assert!(none.points().is_empty() && !chart(none).contains("nowhere"));
 }
 
 #[test]
