@@ -132,7 +132,7 @@ fn gradient_descent(examples: &[Example], steps: usize) -> ([f64; 3], Vec<f64>, 
 
 fn digits() {
     let [train, test] = random_split(Digits::load().dataset(), [1500, 297], SEED);
-    let (images, labels) = train.batch(&Vec::from_iter(0..train.len()));
+    let (images, labels) = train.batch(&(0..train.len()).collect::<Vec<_>>());
     let pixels = images.to_vec();
     let (mut weights, mut offsets) = ([[0.0f32; 64]; 10], [0.0f32; 10]);
     for pass in 1..=20 {
@@ -168,7 +168,7 @@ fn digits() {
             optimizer.step(&mut layer, &gradients);
         }
     }
-    let (images, labels) = test.batch(&Vec::from_iter(0..test.len()));
+    let (images, labels) = test.batch(&(0..test.len()).collect::<Vec<_>>());
     let accuracy = |layer: &Linear| {
         let found = layer.predict(&images.flatten(1, -1)).argmax(1, false);
         100.0 * found.eq(&labels).mean_all()
@@ -202,7 +202,7 @@ fn draw(
     let mut plane = Chart::new("five of the classes are wrong")
         .x_label("x")
         .y_label("y")
-        .x_range(-2.2, 4.4)
+        .x_range(-2.2, 5.2)
         .y_range(-2.1, 2.1)
         .equal_axes()
         .line(cloud("class 1", 1.0))

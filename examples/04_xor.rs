@@ -78,7 +78,7 @@ fn train(model: &mut Sequential, steps: usize, rng: &mut Philox) -> f64 {
             bce_with_logits(model.forward(tape.constant(INPUTS.into())), tape.constant(XOR.into()))
         });
         optimizer.step(model, &gradients);
-        last = loss.into();
+        last = loss;
     }
     last
 }

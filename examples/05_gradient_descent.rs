@@ -12,6 +12,8 @@ use wengert::prelude::*;
 const CURVATURE: f64 = 2.0;
 /// f(x, y) = ½ (x² + κ y²): a valley, κ times steeper across than along.
 const KAPPA: f64 = 20.0;
+/// The number of steps in two dimensions.
+const STEPS: usize = 60;
 const PICTURE: &str = "target/05_gradient_descent/descent.svg";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -115,7 +117,6 @@ fn two_dimensions() -> (Chart, Chart) {
     println!(
         "\nf(x, y) = ½ (x² + κ y²) with κ = {KAPPA}, from (10, 1). One rate serves both directions:\n"
     );
-    const STEPS: usize = 60;
     // The best rate makes the two factors 1 - η and 1 - η κ equally large: (κ - 1)/(κ + 1) for both.
     let best = 2.0 / (1.0 + KAPPA);
     // Momentum remembers the last steps. With the best numbers the factor is (√κ - 1)/(√κ + 1): B. Polyak,

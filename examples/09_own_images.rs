@@ -19,7 +19,7 @@ const SIDE: usize = 24;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rng = &mut Philox::new(SEED);
-    for (part, each) in [("train", 100), ("test", 30)] {
+    for (part, each) in [("train", 150), ("test", 30)] {
         for shape in SHAPES {
             for i in 0..each {
                 write(&drawing(shape, rng), format!("{FOLDER}/{part}/{shape}/{i:03}.png"))?;
@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let classes = train.classes().to_vec();
     let loader = DataLoader::new(&train, 20).shuffle(SEED);
     let held_out = DataLoader::new(&test, 30);
-    let trainer = Trainer::classifier().epochs(15).validate_as("test", &held_out).quiet();
+    let trainer = Trainer::classifier().epochs(30).validate_as("test", &held_out).quiet();
     let history = trainer.fit(&mut model, &mut Adam::new(0.003), &loader, rng)?;
     charts(&history.charts(), format!("{FOLDER}/curves.svg"))?;
     let found = evaluate(&model, &held_out);

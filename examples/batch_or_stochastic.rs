@@ -116,7 +116,7 @@ impl Problem {
             for _ in 0..500 {
                 v = next(&v);
                 length = v.square().sum_all().sqrt();
-                v = v / length;
+                v /= length;
             }
             length
         };

@@ -141,6 +141,7 @@ fn equal_axes_have_equal_units() {
 
 #[test]
 fn points_are_dots_and_contours_are_pieces() {
+    const COLOURS: [&str; 3] = ["#3B6FB6", "#A8A8A8", "#D1603D"];
     // |x² + y² - 2| < 1 between two circles.
     let at = |i: usize| i as f32 / 10.0 - 2.0;
     let heights =
@@ -150,7 +151,6 @@ fn points_are_dots_and_contours_are_pieces() {
         let radius = x.hypot(*y);
         (radius - 1.0).abs() < 0.01 || (radius - 3f64.sqrt()).abs() < 0.01
     }));
-    const COLOURS: [&str; 3] = ["#3B6FB6", "#A8A8A8", "#D1603D"];
     // The numbers of lines and of dots of each colour.
     let count = |svg: &str, element: &str| {
         let svg = svg.to_uppercase();
