@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 /// An edge of the grid between a point and its neighbour: row, column, and whether the neighbour is in the next row.
-type Edge = (usize, usize, bool);
+type GridEdge = (usize, usize, bool);
 
 /// Numbers on a grid, row by row.
 pub(crate) struct Heights {
@@ -24,7 +24,7 @@ impl Heights {
     /// Returns the pieces of the curve, as points (column, row). The last point of a closed piece is its first. Cells
     /// with a corner that is not finite are left out.
     pub fn pieces(&self, level: f64) -> Vec<Vec<(f64, f64)>> {
-        let mut next: BTreeMap<Edge, Vec<Edge>> = BTreeMap::new();
+        let mut next: BTreeMap<GridEdge, Vec<GridEdge>> = BTreeMap::new();
         let rows = self.values.len() / self.columns;
         for row in 0..rows - 1 {
             for column in 0..self.columns - 1 {
@@ -36,7 +36,7 @@ impl Heights {
         }
         // Pieces with two ends first, so that a walk along them begins at an end.
         let ends = next.iter().filter(|(_, to)| to.len() == 1).map(|(&edge, _)| edge);
-        let starts: Vec<Edge> = ends.chain(next.keys().copied()).collect();
+        let starts: Vec<GridEdge> = ends.chain(next.keys().copied()).collect();
         let mut pieces = Vec::new();
         for start in starts {
             let mut piece = vec![self.crossing(start, level)];
@@ -55,7 +55,7 @@ impl Heights {
     }
 
     /// Returns the segments of the curve in a cell: none, one or two.
-    fn segments(&self, row: usize, column: usize, level: f64) -> [Option<(Edge, Edge)>; 2] {
+    fn segments(&self, row: usize, column: usize, level: f64) -> [Option<(GridEdge, GridEdge)>; 2] {
         // The corners in a circle, and the edges from each corner to the next.
         let corners = [(0, 0), (0, 1), (1, 1), (1, 0)].map(|(y, x)| self.at(row + y, column + x));
         let edges = [
@@ -84,7 +84,7 @@ impl Heights {
     }
 
     /// Returns the point (column, row) of an edge at which the linear interpolation has this value.
-    fn crossing(&self, (row, column, down): Edge, level: f64) -> (f64, f64) {
+    fn crossing(&self, (row, column, down): GridEdge, level: f64) -> (f64, f64) {
         let from = self.at(row, column);
         let to = if down { self.at(row + 1, column) } else { self.at(row, column + 1) };
         // Halves, so that the difference cannot overflow.
