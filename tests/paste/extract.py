@@ -3,6 +3,8 @@
 - `Cargo.toml` as the README prints it, with another path of `wengert`. The feature `all` is added: with it, the program
   `documentation` is built, for which all features of `wengert` are enabled.
 - `src/main.rs`: the first program of the README, as it is printed.
+- `src/bin/lesson_NAME.rs`: the lessons of examples/. They have no options, and they need nothing but `wengert`. For those that need
+  features that are disabled by default, all features are enabled.
 - `src/bin/PAGE_LINE.rs`: a program for each other Rust block of README.md, of the pages in docs/ and of the front page.
 - `src/bin/documentation/`: one program with a function for each Rust block in a doc comment, or in a page, of `src` and `crates`. The
   functions are not called, so that rustc checks them and generates no code. `cargo test --doc` runs these blocks.
@@ -14,6 +16,7 @@ import sys
 
 root, project = map(pathlib.Path, sys.argv[1:])
 FENCE = re.compile(r"^( *)```([^\n`]*)\n(.*?)^ *```$", re.M | re.S)
+MORE_LESSONS = {"newton", "batch_or_stochastic"}
 ATTRIBUTES = {"", "rust", "should_panic", "no_run"}
 
 
@@ -56,6 +59,12 @@ def write(path, text):
     path.write_text(text)
 
 
+examples = (root / "examples").glob("*.rs")
+lessons = [path for path in sorted(examples) if re.match(r"\d\d_", path.name) or path.stem in MORE_LESSONS]
+assert len(lessons) >= 9 + len(MORE_LESSONS), lessons
+listed = re.findall(r'name = "(\w+)"\nrequired-features = \[(.*)\]', (root / "Cargo.toml").read_text())
+needs = {name: set(re.findall(r"\w+", features)) - {"train", "plots"} for name, features in listed}
+
 readme = (root / "README.md").read_text()
 manifest = next(m[3] for m in FENCE.finditer(readme) if m[2] == "toml" and "[package]" in m[3])
 manifest, found = re.subn(r'(wengert = \{ path = )"[^"]*"', lambda m: f'{m[1]}"{root}"', manifest)
@@ -69,6 +78,11 @@ all = ["wengert/csv", "wengert/download", "wengert/images"]
 name = "documentation"
 required-features = ["all"]
 """
+for path in lessons:
+    name = f"lesson_{path.stem}"
+    write(project / f"src/bin/{name}.rs", path.read_text())
+    if needs.get(path.stem):
+        manifest += f'\n[[bin]]\nname = "{name}"\nrequired-features = ["all"]\n'
 write(project / "Cargo.toml", manifest)
 
 _, _, first = next(blocks(readme))

@@ -191,8 +191,24 @@ impl ImageFolder {
     #[track_caller]
     pub fn try_batch(&self, indices: &[usize]) -> Result<(Tensor, Tensor<i64>), DataError> {
         let (bytes, shape) = self.decode(indices)?;
-        let images = bytes.into_iter().map(|byte| f32::from(byte) / 255.0).collect();
-        Ok((Tensor::from_vec(images, &shape), self.labels_of(indices)))
+        Ok((Tensor::from_vec(scaled(bytes), &shape), self.labels_of(indices)))
+    }
+
+    /// Reads one picture, which need not be in the folder, prepared as those of the folder: `[1, channels, height, width]`.
+    /// This is what a trained model takes.
+    ///
+    /// ```no_run
+    /// use wengert::data::ImageFolder;
+    /// let train = ImageFolder::open("pets/train").unwrap().resize(256).center_crop(224);
+    /// let mine = train.read("mine.jpg").unwrap();
+    /// assert_eq!(mine.shape(), [1, 3, 224, 224]);
+    /// ```
+    ///
+    /// # Errors
+    /// If the file cannot be read or decoded.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<Tensor, DataError> {
+        let (bytes, [height, width]) = self.preparation.read(path.as_ref())?;
+        Ok(Tensor::from_vec(scaled(bytes), &[1, self.preparation.channels(), height, width]))
     }
 
     /// Decodes all pictures, one after the other, and forgets them. Call it before training, which a damaged picture
@@ -288,6 +304,11 @@ impl Labeled for ImageFolder {
 const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 /// The maximum number of folders that contain each other. Links can make circles.
 const DEPTH: usize = 16;
+
+/// Returns numbers from 0 to 1.
+fn scaled(bytes: Vec<u8>) -> Vec<f32> {
+    bytes.into_iter().map(|byte| f32::from(byte) / 255.0).collect()
+}
 
 fn is_picture(path: &Path) -> bool {
     let extension = path.extension().map(|it| it.to_string_lossy().to_ascii_lowercase());

@@ -73,6 +73,10 @@ impl Axis {
         if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
     }
 
+    pub fn is_log(&self) -> bool {
+        self.log
+    }
+
     /// Returns whether the axis can show a number. A logarithmic axis shows positive numbers only.
     pub fn holds(&self, value: f64) -> bool {
         !self.log || value > 0.0

@@ -1,9 +1,10 @@
 //! The drawing of charts.
 
 use crate::axis::Axis;
-use crate::chart::{Chart, Corner, Line, Scale};
+use crate::chart::{Chart, Corner, Line, Scale, Style};
 use crate::save::save;
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
 use std::path::Path;
 use wengert_tensor::FileError;
@@ -24,6 +25,12 @@ const COLOURS: [RGBColor; 8] = [
 ];
 const TEXT: RGBColor = RGBColor(0x44, 0x44, 0x44);
 const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
+const FAINT: RGBColor = RGBColor(0xa8, 0xa8, 0xa8);
+/// The space between a chart and the next, for the marks below the horizontal axis, and for those beside the vertical
+/// axis without and with a text.
+const MARGIN: u32 = 24;
+const BELOW: u32 = 64;
+const BESIDE: [u32; 2] = [90, 116];
 /// The approximate numbers of labels of the horizontal and of the vertical axis.
 const LABELS: (usize, usize) = (11, 7);
 
@@ -68,7 +75,10 @@ impl Chart {
     }
 
     fn x_axis(&self) -> Axis {
-        let (low, high) = self.x_range.or(self.range(|(x, _)| x)).unwrap_or((0.0, 1.0));
+        self.x_axis_between(self.x_range.or(self.range(|(x, _)| x)).unwrap_or((0.0, 1.0)))
+    }
+
+    fn x_axis_between(&self, (low, high): (f64, f64)) -> Axis {
         Axis::linear(low, high, LABELS.0, f64::from(u8::from(self.integer_x)))
     }
 
@@ -102,13 +112,16 @@ impl Chart {
     }
 
     fn draw(&self, area: &Area<'_>) -> Drawn {
-        let (x, y) = (self.x_axis(), self.y_axis());
         let font = |size: i32| ("sans-serif", size).into_font().color(&TEXT);
-        let mut chart = ChartBuilder::on(area)
-            .caption(&self.title, font(30))
-            .margin(24)
-            .x_label_area_size(64)
-            .y_label_area_size(90)
+        let area = area.margin(MARGIN, MARGIN, MARGIN, MARGIN).titled(&self.title, font(30))?;
+        let beside = BESIDE[usize::from(!self.y_label.is_empty())];
+        let (x, y) = self.axes([(beside, 0), (BELOW, 1)].map(|(labels, side)| {
+            let (width, height) = area.dim_in_pixel();
+            f64::from([width, height][side].saturating_sub(labels).max(1))
+        }));
+        let mut chart = ChartBuilder::on(&area)
+            .x_label_area_size(BELOW)
+            .y_label_area_size(beside)
             .build_cartesian_2d(x.clone(), y.clone())?;
         chart
             .configure_mesh()
@@ -117,26 +130,40 @@ impl Chart {
             .axis_style(TEXT.stroke_width(2))
             .label_style(font(24))
             .x_desc(&self.x_label)
+            .y_desc(&self.y_label)
             .x_label_formatter(&|mark| x.label(*mark))
             .y_label_formatter(&|mark| y.label(*mark))
             .draw()?;
-        let coloured = self.lines.iter().zip(COLOURS.into_iter().cycle());
-        for (line, colour) in coloured.filter(|(line, _)| !line.points.is_empty()) {
-            let points = || finite(&line.points).filter(|&(_, value)| y.holds(value));
-            chart
-                .draw_series(LineSeries::new(points(), colour.stroke_width(4)))?
-                .label(&line.name)
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 40, y)], colour.stroke_width(5))
-                });
-            if line.markers {
-                chart.draw_series(points().map(|at| Circle::new(at, 6, colour.filled())))?;
+        let mut colours = COLOURS.into_iter().cycle();
+        for line in &self.lines {
+            let (colour, width) = match line.style {
+                Style::Faint => (FAINT, 2),
+                _ => (colours.next().unwrap_or(TEXT), 4),
+            };
+            let shown = |points| finite(points).filter(|&(_, value)| y.holds(value));
+            if line.style != Style::Dots {
+                for piece in line.pieces_within([x.range(), y.range()]) {
+                    chart.draw_series(LineSeries::new(shown(piece), colour.stroke_width(width)))?;
+                }
             }
-            let ring = line.ring.as_slice();
-            let ring = finite(ring).filter(|&(_, value)| y.holds(value));
-            chart.draw_series(ring.map(|at| Circle::new(at, 13, colour.stroke_width(3))))?;
+            if line.markers || line.style == Style::Dots {
+                let dot = |at| Circle::new(at, 6, colour.filled());
+                chart.draw_series(shown(&line.points).map(dot))?;
+            }
+            let ring = |at| Circle::new(at, 13, colour.stroke_width(3));
+            chart.draw_series(shown(line.ring.as_slice()).map(ring))?;
+            if line.is_named() {
+                let entry = chart.draw_series([] as [EmptyElement<_, _>; 0])?.label(&line.name);
+                if line.style == Style::Dots {
+                    entry.legend(move |(x, y)| Circle::new((x + 20, y), 7, colour.filled()));
+                } else {
+                    entry.legend(move |(x, y)| {
+                        PathElement::new([(x, y), (x + 40, y)], colour.stroke_width(width + 1))
+                    });
+                }
+            }
         }
-        if self.lines.iter().any(Line::is_drawn) {
+        if self.lines.iter().any(Line::is_named) {
             chart
                 .configure_series_labels()
                 .position(match self.legend {
@@ -153,12 +180,46 @@ impl Chart {
         }
         Ok(())
     }
+
+    /// Returns the axes of an area with this width and height in pixels.
+    fn axes(&self, [width, height]: [f64; 2]) -> (Axis, Axis) {
+        let (x, y) = (self.x_axis(), self.y_axis());
+        if !self.equal_axes || y.is_log() {
+            return (x, y);
+        }
+        let [across, up] = [&x, &y].map(Axis::range);
+        let units = |ends: &std::ops::Range<f64>, pixels: f64| (ends.end - ends.start) / pixels;
+        let unit = units(&across, width).max(units(&up, height));
+        let [across, up] = [(across, width), (up, height)].map(|(ends, pixels)| {
+            let room = (unit * pixels - (ends.end - ends.start)) / 2.0;
+            // Ends whose distance overflows stay as they are.
+            let room = if room.is_finite() { room.max(0.0) } else { 0.0 };
+            (ends.start - room, ends.end + room)
+        });
+        (self.x_axis_between(across), Axis::linear(up.0, up.1, LABELS.1, 0.0))
+    }
 }
 
 impl Line {
     /// Returns whether the line appears in the legend.
-    fn is_drawn(&self) -> bool {
-        !self.points.is_empty()
+    fn is_named(&self) -> bool {
+        !self.points.is_empty() && !self.name.is_empty()
+    }
+
+    /// Returns the points in pieces that are not joined with each other. A contour ends where the axes end.
+    fn pieces_within(
+        &self,
+        [across, up]: [std::ops::Range<f64>; 2],
+    ) -> impl Iterator<Item = &[(f64, f64)]> {
+        let starts = [0].into_iter().chain(self.breaks.iter().copied());
+        let ends = self.breaks.iter().copied().chain([self.points.len()]);
+        let within = |from: &std::ops::Range<f64>, z: f64| from.start <= z && z <= from.end;
+        starts.zip(ends).flat_map(move |(start, end)| {
+            let (across, up, contour) = (across.clone(), up.clone(), !self.breaks.is_empty());
+            let beyond =
+                move |&(x, y): &(f64, f64)| contour && !(within(&across, x) && within(&up, y));
+            self.points[start..end].split(beyond).filter(|piece| !piece.is_empty())
+        })
     }
 }
 

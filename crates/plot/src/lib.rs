@@ -3,7 +3,7 @@
 //!
 //! | function | draws |
 //! |---|---|
-//! | [`charts`] | lines of points, in one or several charts: the curves of a run |
+//! | [`charts`] | lines, clouds of points and contours, in one or several charts: the curves of a run |
 //! | [`confusion`] | a confusion matrix |
 //! | [`grid`] | images side by side |
 //! | [`captioned`] | images with a line of text below each |
@@ -22,6 +22,7 @@ mod canvas;
 mod captioned;
 mod chart;
 mod confusion;
+mod contour;
 mod draw;
 mod filters;
 mod grid;

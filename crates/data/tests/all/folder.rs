@@ -111,6 +111,27 @@ fn gray_crop_and_size() {
 }
 
 #[test]
+fn a_picture_beside_the_folder_is_prepared_as_those_in_it() {
+    let root = tempfile::tempdir().unwrap();
+    let other = root.path().join("other.png");
+    copy("rgb.png", &root.path().join("set/a/1.png"));
+    copy("rgb.png", &other);
+    let set = ImageFolder::open(root.path().join("set")).unwrap();
+    for set in [set.clone(), set.clone().resize(5).center_crop(4), set.gray().resize_to(3, 9)] {
+        assert_eq!(set.read(&other).unwrap(), set.batch(&[0]).0);
+    }
+    let set = ImageFolder::unlabeled(root.path()).unwrap();
+    let error = set.read(root.path().join("none.png")).unwrap_err();
+    assert!(matches!(&error, DataError::Io { path, .. } if path.ends_with("none.png")), "{error}");
+    fs::write(&other, "no picture").unwrap();
+    let error = set.read(&other).unwrap_err();
+    assert!(
+        matches!(&error, DataError::Picture { path, .. } if path.ends_with("other.png")),
+        "{error}"
+    );
+}
+
+#[test]
 fn palettes_are_colours() {
     let root = tempfile::tempdir().unwrap();
     copy("palette.png", &root.path().join("a/1.png"));

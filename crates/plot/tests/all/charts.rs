@@ -2,6 +2,7 @@
 
 use crate::common::Folder;
 use wengert_plot::{Chart, Corner, Line, Scale, charts};
+use wengert_tensor::Tensor;
 
 fn drawn(list: &[Chart]) -> String {
     let folder = Folder::new();
@@ -87,4 +88,100 @@ fn charts_of_any_numbers_take_bounded_time_and_space() {
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{numbers:?}");
         }
     }
+}
+
+/// The numbers of the marks of an axis, with their distances in pixels: marks are the texts that are numbers. Those
+/// of the horizontal axis have the same y.
+fn pixels_per_unit(svg: &str) -> [f64; 2] {
+    let number = |text: &str, name: &str| -> f64 {
+        text.split(&format!(" {name}=\""))
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let texts = svg.split("<text").skip(1).filter_map(|text| {
+        let mark: f64 = text.split('\n').nth(1)?.parse().ok()?;
+        Some((mark, number(text, "x"), number(text, "y")))
+    });
+    let marks: Vec<(f64, f64, f64)> = texts.collect();
+    let along = |of: fn(&(f64, f64, f64)) -> f64, across: fn(&(f64, f64, f64)) -> f64| {
+        let most = marks.iter().max_by_key(|a| {
+            marks.iter().filter(|b| across(a) == across(b) && of(a) != of(b)).count()
+        });
+        let line: Vec<_> = marks.iter().filter(|a| across(a) == across(most.unwrap())).collect();
+        let [first, last] = [line[0], line[line.len() - 1]];
+        ((of(last) - of(first)) / (last.0 - first.0)).abs()
+    };
+    [along(|it| it.1, |it| it.2), along(|it| it.2, |it| it.1)]
+}
+
+#[test]
+fn equal_axes_have_equal_units() {
+    for ends in [[(0.0, 0.0), (8.0, 1.0)], [(0.0, 0.0), (1.0, 8.0)]] {
+        for count in [1, 2] {
+            let chart = Chart::new("").line(Line::scatter("", ends));
+            let [x, y] = pixels_per_unit(&drawn(&vec![chart.clone(); count][..1]));
+            assert!((x / y - 1.0).abs() > 0.5, "{x} {y}");
+            let svg = drawn(&[chart.clone().equal_axes()]);
+            let [x, y] = pixels_per_unit(&svg);
+            assert!((x / y - 1.0).abs() < 0.02, "{x} {y}");
+            // Both points are inside.
+            assert_eq!(svg.matches("<circle").count(), 2);
+            let log = chart.y_scale(Scale::Log).line(Line::new("", [(1.0, 0.1)]));
+            assert_eq!(drawn(&[log.clone().equal_axes()]), drawn(&[log]));
+        }
+    }
+    let most = Line::scatter("", [(-f64::MAX, 0.0), (f64::MAX, 1.0)]);
+    assert!(!drawn(&[Chart::new("").line(most).equal_axes()]).contains("NaN"));
+}
+
+#[test]
+fn points_are_dots_and_contours_are_pieces() {
+    const COLOURS: [&str; 3] = ["#3B6FB6", "#A8A8A8", "#D1603D"];
+    // |x² + y² - 2| < 1 between two circles.
+    let at = |i: usize| i as f32 / 10.0 - 2.0;
+    let heights =
+        Tensor::from_fn(&[41, 41], |i| (at(i % 41).powi(2) + at(i / 41).powi(2) - 2.0).abs());
+    let ring = Line::contour("ring", &heights, (-2.0, 2.0), (-2.0, 2.0), 1.0);
+    assert!(ring.points().iter().all(|(x, y)| {
+        let radius = x.hypot(*y);
+        (radius - 1.0).abs() < 0.01 || (radius - 3f64.sqrt()).abs() < 0.01
+    }));
+    // The numbers of lines and of dots of each colour.
+    let count = |svg: &str, element: &str| {
+        let svg = svg.to_uppercase();
+        COLOURS.map(|colour| {
+            svg.lines().filter(|it| it.starts_with(element) && it.contains(colour)).count()
+        })
+    };
+    let chart = |line: Line| drawn(&[Chart::new("").line(line)]);
+    // Two circles, and the line in the legend.
+    assert_eq!(count(&chart(ring.clone()), "<POLYLINE"), [3, 0, 0]);
+    let dots = Line::scatter("dots", [(0.0, 0.0), (1.0, f64::NAN), (1.0, 2.0)]);
+    let svg = chart(dots.clone());
+    // Two dots, and one in the legend.
+    assert_eq!((count(&svg, "<POLYLINE"), count(&svg, "<CIRCLE")), ([0; 3], [3, 0, 0]));
+    // Faint lines do not count for the colours; lines without a name are not in the legend.
+    let nameless = Line::contour("", &heights, (-2.0, 2.0), (-2.0, 2.0), 1.0).faint();
+    let svg = drawn(&[Chart::new("").y_label("height").line(nameless).line(dots)]);
+    assert_eq!((count(&svg, "<POLYLINE"), count(&svg, "<CIRCLE")), ([0, 2, 0], [3, 0, 0]));
+    assert!(svg.contains("\nheight\n") && svg.contains("\ndots\n"));
+    // Only a quarter of the inner circle is within these axes.
+    let part = drawn(&[Chart::new("").x_range(0.0, 1.1).y_range(0.0, 1.1).line(ring)]);
+    assert_eq!(count(&part, "<POLYLINE"), [2, 0, 0]);
+    let none = Line::contour("nowhere", &heights, (0.0, 1.0), (0.0, 1.0), 99.0);
+    assert!(none.points().is_empty() && !chart(none).contains("nowhere"));
+}
+
+#[test]
+#[should_panic(
+    expected = "contour: expected values [rows, columns] with at least 2 rows and 2 columns, got shape [5, 1]: give \
+                the values on a grid, as a matrix"
+)]
+fn a_contour_needs_a_grid() {
+    let _ = Line::contour("", &Tensor::zeros(&[5, 1]), (0.0, 1.0), (0.0, 1.0), 0.5);
 }
