@@ -129,6 +129,9 @@ pub use wengert_optim as optim;
 #[cfg(feature = "plots")]
 #[doc(inline)]
 pub use wengert_plot as plot;
+#[cfg(feature = "random")]
+#[doc(inline)]
+pub use wengert_random as random;
 #[doc(inline)]
 pub use wengert_tensor as tensor;
 #[cfg(feature = "train")]
