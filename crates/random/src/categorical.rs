@@ -79,7 +79,8 @@ fn check_lines<P: Quantity>(of: &str, name: &str, weights: &P, none: f64) {
     let numbers = weights.numbers().to_vec();
     let mut lines = numbers.chunks(shape[shape.len() - 1]);
     if let Some(line) = lines.position(|line| {
-        line.iter().all(|x| x.to() == none) || line.iter().map(|x| x.to()).sum::<f64>() == f64::INFINITY
+        line.iter().all(|x| x.to() == none)
+            || line.iter().map(|x| x.to()).sum::<f64>() == f64::INFINITY
     }) {
         weights.refuse(format!(
             "{of}: {name} must have a weight above 0 and a finite sum in each distribution, but distribution {line} of shape \
@@ -149,7 +150,9 @@ impl<P: Quantity> Categorical<P> {
                 classes.shape()
             ))
         };
-        if let Some(class) = classes.to_vec().into_iter().find(|&class| !(0..count as i64).contains(&class)) {
+        if let Some(class) =
+            classes.to_vec().into_iter().find(|&class| !(0..count as i64).contains(&class))
+        {
             self.weights.refuse(format!(
                 "Categorical: log_prob: class {class} does not exist: there are {count} classes, counted from 0"
             ))
@@ -252,7 +255,8 @@ pub fn multinomial<T: Float>(
     if replacement {
         let sums = running_sums(&numbers, classes);
         let n = shape.iter().product();
-        let drawn = draw::each(n, key, &|i, rng| pick(&sums[i / count * classes..][..classes], rng));
+        let drawn =
+            draw::each(n, key, &|i, rng| pick(&sums[i / count * classes..][..classes], rng));
         return Tensor::from_vec(drawn, &shape);
     }
     for (i, line) in numbers.chunks(classes).enumerate() {

@@ -44,7 +44,8 @@ impl<P: Quantity> Poisson<P> {
         let shape = shape_of_draws("Poisson: sample", &shape, &self.rate);
         let rates = for_each(&self.rate, &shape);
         if let Some(rate) = rates.iter().find(|&&rate| rate > 1e19) {
-            self.rate.refuse(format!("Poisson: sample: the rates must not be above 1e19, got {rate}"))
+            self.rate
+                .refuse(format!("Poisson: sample: the rates must not be above 1e19, got {rate}"))
         }
         draw::tensor(&shape, rng.next_u64(), &|i, rng| {
             draw::poisson(rates[i], rng).unwrap_or(f64::NAN)

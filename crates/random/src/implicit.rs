@@ -221,9 +221,8 @@ impl<T: Float> CustomOp<T> for GammaSlope {
     fn vjp<'t>(&self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let (alpha, log, z, slope, gy) = (c.x(0), c.x(1), c.x(2), c.y(0), c.gy());
         let far = log - alpha.digamma();
-        let by_alpha = c
-            .wants(0)
-            .then(|| -gy * (of_three(GammaCurvature, [alpha, log, z]) + slope * far));
+        let by_alpha =
+            c.wants(0).then(|| -gy * (of_three(GammaCurvature, [alpha, log, z]) + slope * far));
         let by_log = c.wants(1).then(|| -gy * (far + slope * (alpha - z)));
         // The slope is a function of the logarithm; the draw only has more digits.
         let by_z = c.wants(2).then(|| c.tape().zeros(&c.x_shape(2)));

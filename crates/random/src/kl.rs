@@ -60,7 +60,12 @@ macro_rules! divergences {
 }
 
 /// The divergence of normal distributions.
-fn normal<'t, T: Float>(pm: Var<'t, T>, ps: Var<'t, T>, qm: Var<'t, T>, qs: Var<'t, T>) -> Var<'t, T> {
+fn normal<'t, T: Float>(
+    pm: Var<'t, T>,
+    ps: Var<'t, T>,
+    qm: Var<'t, T>,
+    qs: Var<'t, T>,
+) -> Var<'t, T> {
     let ratio = ps / qs;
     0.5 * (ratio.square() + ((pm - qm) / qs).square() - 1.0) - ratio.ln()
 }
@@ -158,12 +163,15 @@ impl<A: Quantity + Combine<B>, B: Quantity> KlDivergence<Binomial<B>> for Binomi
         let ((x, p_logits), (y, q_logits)) = (self.odds(), q.odds());
         let given = A::joined(&[self.total_count(), x.clone()], &[q.total_count(), y.clone()]);
         fits("kl_divergence: Binomial", "the first distribution", &given[0], &given[2], 0);
-        let counts = [&given[0], &given[2]].map(|count| count.has_numbers().then(|| count.numbers()));
+        let counts =
+            [&given[0], &given[2]].map(|count| count.has_numbers().then(|| count.numbers()));
         if let [Some(p), Some(q)] = counts {
-            let equal = (&p - &q).to_vec().into_iter().all(|difference| difference == Default::default());
+            let equal =
+                (&p - &q).to_vec().into_iter().all(|difference| difference == Default::default());
             if !equal {
                 given[0].refuse(
-                    "kl_divergence: Binomial: both distributions must have the same total_count".into(),
+                    "kl_divergence: Binomial: both distributions must have the same total_count"
+                        .into(),
                 )
             }
         }
@@ -194,7 +202,8 @@ impl<A: Quantity + Combine<B>, B: Quantity> KlDivergence<Categorical<B>> for Cat
         <A::Out as Quantity>::apply(&given, &|given| {
             let (p, q) = (given[0], given[1]);
             let none = p.eq(if p_logits { f64::NEG_INFINITY } else { 0.0 });
-            let logs = [(p, p_logits), (q, q_logits)].map(|(x, logits)| logs_except(x, logits, none));
+            let logs =
+                [(p, p_logits), (q, q_logits)].map(|(x, logits)| logs_except(x, logits, none));
             let probs = if p_logits { p.softmax(-1) } else { p / p.sum(&[-1], true) };
             let terms = probs * (logs[0] - logs[1]);
             terms.masked_fill(none, 0).sum(&[-1], false)

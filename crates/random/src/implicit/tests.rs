@@ -56,7 +56,8 @@ fn curvatures_agree_with_mpmath() {
     let x = inputs();
     let curvatures = derivative(&x, 1)[0].to_vec();
     let wanted = reference("curvature");
-    let scale = (x[0].polygamma(1) * Tensor::from_vec(reference("slope"), &[wanted.len()])).to_vec();
+    let scale =
+        (x[0].polygamma(1) * Tensor::from_vec(reference("slope"), &[wanted.len()])).to_vec();
     let (error, i) = worst(&curvatures, &wanted, &scale);
     println!("curvature: {error:.1e} at concentration {}", x[0].to_vec()[i]);
     assert!(error < 1e-9, "{error} at {i}");
@@ -108,4 +109,19 @@ fn the_rule_integrates_polynomials_exactly() {
         let sum: f64 = rule().iter().map(|[x, weight]| weight * x.powi(degree)).sum();
         assert!((sum * f64::from(degree + 1) - 1.0).abs() < 1e-13, "{degree}: {sum}");
     }
+}
+
+/// Draws do not depend on memory layouts, on what is watched, on released values, or on whether the program is replayed.
+/// (Differences of draws are no derivatives: another concentration may reject another candidate.)
+#[test]
+fn draws_pass_the_tests_of_operations() {
+    use wengert_autograd::testing::{check_cuts, check_layouts, check_reads, check_replay, spread};
+    fn draws<'t>(x: &[Var<'t, f64>]) -> Vec<Var<'t, f64>> {
+        gamma(x[0], 5).to_vec()
+    }
+    let x = [spread(&[4, 5], &[(0.05, 60.0)], 3)];
+    check_layouts(&x, draws).unwrap();
+    check_cuts(&x, draws).unwrap();
+    check_reads(&x, draws).unwrap();
+    check_replay(&x, draws).unwrap();
 }

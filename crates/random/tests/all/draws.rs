@@ -1,9 +1,10 @@
 //! Tests the numbers that are drawn: their distribution, their independence, and what they depend on.
 
 use crate::file::File;
+use wengert_autograd::Tape;
 use wengert_random::{
-    Bernoulli, Beta, Binomial, Categorical, Dirichlet, Exponential, Gamma, Geometric, Gumbel, Laplace,
-    LogNormal, Normal, Poisson, StudentT, Uniform, multinomial,
+    Bernoulli, Beta, Binomial, Categorical, Dirichlet, Exponential, Gamma, Geometric, Gumbel,
+    Laplace, LogNormal, Normal, Poisson, StudentT, Uniform, multinomial,
 };
 use wengert_tensor::{Philox, Tensor};
 
@@ -15,8 +16,7 @@ fn fits(file: &File, case: &str, draws: &[f64]) {
     let edges = file.get(&format!("bins/{case}/edges")).to_vec();
     let probs = file.get(&format!("bins/{case}/probs")).to_vec();
     let bound = file.get(&format!("bins/{case}/bound")).item();
-    let places: Vec<usize> =
-        draws.iter().map(|x| edges.partition_point(|edge| edge < x)).collect();
+    let places: Vec<usize> = draws.iter().map(|x| edges.partition_point(|edge| edge < x)).collect();
     let mut counts = vec![0.0; probs.len()];
     for &place in &places {
         counts[place] += 1.0;
@@ -76,7 +76,10 @@ fn draws_have_the_distribution_of_scipy() {
     fits(&file, "DirichletMarginal", &dirichlet.select(1, 0).to_vec());
     tested.push("DirichletMarginal".into());
     tested.sort();
-    assert_eq!(tested, file.cases("/edges").iter().map(|it| it[5..].to_string()).collect::<Vec<_>>());
+    assert_eq!(
+        tested,
+        file.cases("/edges").iter().map(|it| it[5..].to_string()).collect::<Vec<_>>()
+    );
 }
 
 /// Each mean and each variance of draws is within 4.5 standard errors of `mean` and `variance`.
@@ -175,7 +178,9 @@ fn the_number_of_threads_does_not_change_bits() {
         let classes = Categorical::new(Tensor::<f64>::from([1.0, 2.0, 3.0])).sample([20_000], rng);
         (gamma, poisson, classes)
     };
-    let of = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(draw);
+    let of = |threads| {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(draw)
+    };
     let one = of(1);
     assert!(one == of(2) && one == of(3) && one == of(7));
 }
@@ -190,7 +195,9 @@ fn extreme_parameters_give_sound_draws() {
     assert!(all(Bernoulli::new(s(1.0)).sample(n, rng), &|x| x == 1.0));
     assert!(all(Bernoulli::from_logits(s(-800.0)).sample(n, rng), &|x| x == 0.0));
     assert!(all(Bernoulli::from_logits(s(800.0)).sample(n, rng), &|x| x == 1.0));
-    for (count, p, wanted) in [(0.0, 0.5, 0.0), (7.0, 0.0, 0.0), (7.0, 1.0, 7.0), (1e6, 1.0, 1e6), (1e6, 0.0, 0.0)] {
+    for (count, p, wanted) in
+        [(0.0, 0.5, 0.0), (7.0, 0.0, 0.0), (7.0, 1.0, 7.0), (1e6, 1.0, 1e6), (1e6, 0.0, 0.0)]
+    {
         assert!(all(Binomial::new(s(count), p).sample(n, rng), &|x| x == wanted), "{count} {p}");
     }
     assert!(all(Poisson::new(s(0.0)).sample(n, rng), &|x| x == 0.0));
@@ -274,4 +281,21 @@ fn draws_without_replacement_have_the_probabilities_of_successive_draws() {
     }
     assert_eq!(counts.iter().sum::<f64>(), lines as f64, "no class is drawn twice");
     assert!(chi_squared(&counts, &probs) < 25.7, "{counts:?}"); // P = 1e-4 for five degrees
+}
+
+/// A layer has no generator of its own: it takes that of the tape.
+#[test]
+fn the_generator_of_a_tape_gives_each_operation_other_numbers() {
+    let draw = |seed| {
+        let tape = Tape::<f64>::train(&mut Philox::new(seed));
+        let normal = Normal::new(tape.watch(Tensor::zeros_of([3])), 1.0);
+        [0, 1].map(|_| normal.rsample([2], &mut tape.rng()).value().to_vec())
+    };
+    let [first, second] = draw(1);
+    assert_ne!(first, second);
+    assert_eq!(draw(1), [first.clone(), second]);
+    assert_ne!(draw(2)[0], first);
+    let tape = Tape::<f64>::new();
+    let error = tape.catch(|| tape.rng()).unwrap_err();
+    assert!(error.message.contains("no key for random numbers"), "{error}");
 }

@@ -6,8 +6,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use wengert_autograd::{Tape, Var};
 use wengert_random::{
-    Bernoulli, Beta, Binomial, Categorical, Dirichlet, Exponential, Gamma, Geometric, Gumbel, Laplace,
-    LogNormal, Normal, Poisson, StudentT, Uniform, kl_divergence,
+    Bernoulli, Beta, Binomial, Categorical, Dirichlet, Exponential, Gamma, Geometric, Gumbel,
+    Laplace, LogNormal, Normal, Poisson, StudentT, Uniform, kl_divergence,
 };
 use wengert_tensor::Tensor;
 
@@ -31,7 +31,9 @@ impl Comparison {
             let error = (a - b).abs() / b.abs().max(1.0);
             worst[kind] = worst[kind].max(error);
             if error.is_nan() || error > BOUNDS[kind] {
-                self.wrong.borrow_mut().push(format!("{what}: element {i} is {a}, PyTorch has {b}"));
+                self.wrong
+                    .borrow_mut()
+                    .push(format!("{what}: element {i} is {a}, PyTorch has {b}"));
             }
         }
         self.worst.set(worst);
@@ -57,35 +59,39 @@ impl Comparison {
     }
 }
 
+/// Compares `log_prob`, the methods and the divergence of each distribution. The arguments are given as a pattern too.
 macro_rules! compare {
-    ($all:ident: $($Name:ident($($p:ident),+ $(; $($q:ident),+)?) $($method:ident)*;)*) => { $(
-        let name = stringify!($Name);
-        $all.of(&format!("{name}/log_prob"), |v| {
+    ($all:ident: $($Name:ident($($p:ident),+; $($q:ident),+) $($method:ident)*;)*) => { $(
+        compare!(@methods $all, $Name, [$($p),+], ($($p),+), $($method)*);
+        $all.of(concat!(stringify!($Name), "/log_prob"), |v| {
             let [x, $($p),+] = *v else { panic!() };
             $Name::new($($p),+).log_prob(x)
         });
-        $( $all.of(&format!("{name}/{}", stringify!($method)), |v| compare!(@method v, $Name, $method, $($p),+)); )*
-        $( $all.of(&format!("{name}/kl"), |v| {
+        $all.of(concat!(stringify!($Name), "/kl"), |v| {
             let [$($p),+, $($q),+] = *v else { panic!() };
             kl_divergence(&$Name::new($($p),+), &$Name::new($($q),+))
-        }); )?
+        });
     )* };
-    (@method $v:ident, $Name:ident, $method:ident, $($p:ident),+) => { {
-        let [$($p),+] = *$v else { panic!() };
-        $Name::new($($p),+).$method()
-    } };
+    (@methods $all:ident, $Name:ident, $pattern:tt, $args:tt, $($method:ident)*) => { $(
+        $all.of(concat!(stringify!($Name), "/", stringify!($method)), |v| {
+            let $pattern = *v else { panic!() };
+            $Name::new $args.$method()
+        });
+    )* };
 }
 
+/// Compares the functions of distributions of a probability or a logit `p`.
 macro_rules! compare_odds {
-    ($all:ident: $($case:literal, $Name:ident::$new:ident(|$p:ident| $($arg:expr),+), $at:expr, $($method:ident)*;)*) => { $(
-        let case = $case;
-        $all.of(&format!("{case}/log_prob"), |v| { let $p = v[0]; $Name::$new($($arg),+).log_prob($at) });
-        $( $all.of(&format!("{case}/{}", stringify!($method)), |v| { let $p = v[0]; $Name::$new($($arg),+).$method() }); )*
-        $all.of(&format!("{case}/kl"), |v| {
-            let first = { let $p = v[0]; $Name::$new($($arg),+) };
-            let second = { let $p = v[1]; $Name::$new($($arg),+) };
+    ($all:ident, $p:ident: $($case:literal, $Name:ident::$new:ident $args:tt, $at:expr, $($method:ident)*;)*) => { $(
+        compare_odds!(@methods $all, $p, $case, $Name::$new $args, $($method)*);
+        $all.of(concat!($case, "/log_prob"), |v| { let $p = v[0]; $Name::$new $args.log_prob($at) });
+        $all.of(concat!($case, "/kl"), |v| {
+            let [first, second] = [0, 1].map(|i| { let $p = v[i]; $Name::$new $args });
             kl_divergence(&first, &second)
         });
+    )* };
+    (@methods $all:ident, $p:ident, $case:literal, $Name:ident::$new:ident $args:tt, $($method:ident)*) => { $(
+        $all.of(concat!($case, "/", stringify!($method)), |v| { let $p = v[0]; $Name::$new $args.$method() });
     )* };
 }
 
@@ -104,11 +110,12 @@ fn functions_of_parameters_agree_with_pytorch() {
         LogNormal(a, b; c, d) mean variance entropy;
         Uniform(a, b; c, d) mean variance entropy;
         Exponential(a; b) mean variance entropy;
-        StudentT(a, b, c) mean variance entropy;
         Gamma(a, b; c, d) mean variance entropy;
         Beta(a, b; c, d) mean variance entropy;
         Poisson(a; b);
     }
+    compare!(@methods all, StudentT, [a, b, c], (a, b, c), mean variance entropy);
+    all.of("StudentT/log_prob", |v| StudentT::new(v[1], v[2], v[3]).log_prob(v[0]));
     all.of("Dirichlet/log_prob", |v| Dirichlet::new(v[1]).log_prob(v[0] / v[0].sum(&[-1], true)));
     all.of("Dirichlet/mean", |v| Dirichlet::new(v[0]).mean());
     all.of("Dirichlet/variance", |v| Dirichlet::new(v[0]).variance());
@@ -118,26 +125,24 @@ fn functions_of_parameters_agree_with_pytorch() {
     let coins = Tensor::from([1.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
     let failures = Tensor::from([0.0, 3.0, 1.0, 0.0, 40.0, 2.0]);
     let successes = Tensor::from([0.0, 3.0, 9.0, 5.0, 1.0, 8.0]);
-    compare_odds! { all:
-        "Bernoulli", Bernoulli::new(|p| p), &coins, mean variance entropy;
-        "BernoulliLogits", Bernoulli::from_logits(|p| p), &coins, mean variance entropy;
-        "Geometric", Geometric::new(|p| p), &failures, mean variance;
-        "GeometricLogits", Geometric::from_logits(|p| p), &failures, mean variance;
-        "Binomial", Binomial::new(|p| 9.0, p), &successes, mean variance entropy;
-        "BinomialLogits", Binomial::from_logits(|p| 9.0, p), &successes, mean variance entropy;
+    compare_odds! { all, p:
+        "Bernoulli", Bernoulli::new(p), &coins, mean variance entropy;
+        "BernoulliLogits", Bernoulli::from_logits(p), &coins, mean variance entropy;
+        "Geometric", Geometric::new(p), &failures, mean variance;
+        "GeometricLogits", Geometric::from_logits(p), &failures, mean variance;
+        "Binomial", Binomial::new(9.0, p), &successes, mean variance entropy;
+        "BinomialLogits", Binomial::from_logits(9.0, p), &successes, mean variance entropy;
     }
     all.of("Geometric/entropy", |v| Geometric::new(v[0]).entropy());
     let classes = all.file.classes("Categorical/log_prob/classes");
     all.of("Categorical/log_prob", |v| Categorical::new(v[0]).log_prob(classes));
     all.of("Categorical/entropy", |v| Categorical::new(v[0]).entropy());
     all.of("Categorical/kl", |v| kl_divergence(&Categorical::new(v[0]), &Categorical::new(v[1])));
-    let of = |v| Categorical::from_logits(v);
     all.of("CategoricalLogits/log_prob", |v| Categorical::from_logits(v[0]).log_prob(classes));
     all.of("CategoricalLogits/entropy", |v| Categorical::from_logits(v[0]).entropy());
     all.of("CategoricalLogits/kl", |v| {
         kl_divergence(&Categorical::from_logits(v[0]), &Categorical::from_logits(v[1]))
     });
-    let _ = of(Tensor::<f64>::from([0.0]));
 
     let wanted: BTreeSet<String> = all.file.cases("/value").into_iter().collect();
     assert_eq!(*all.done.borrow(), wanted, "every case of the file is compared");

@@ -23,8 +23,7 @@ fn agree(
     let each: Vec<V<'_>> =
         parameters.iter().map(|p| tape.watch(Tensor::full_of([N], *p))).collect();
     let of_draws = f(&each, &mut Philox::new(21)).sum_all().grad_or_zero(&each);
-    let single: Vec<V<'_>> =
-        parameters.iter().map(|p| tape.watch(Tensor::scalar_of(*p))).collect();
+    let single: Vec<V<'_>> = parameters.iter().map(|p| tape.watch(Tensor::scalar_of(*p))).collect();
     let of_mean = wanted(&single).grad_or_zero(&single);
     for (i, (draws, wanted)) in of_draws.iter().zip(of_mean).enumerate() {
         let (draws, wanted) = (draws.value().to_vec(), wanted.item());
@@ -40,41 +39,72 @@ fn agree(
 
 #[test]
 fn derivatives_of_draws_are_those_of_expectations() {
-    agree("uniform", &[-0.5, 2.0], |p, rng| Uniform::new(p[0], p[1]).rsample((), rng).square(), |p| {
-        (p[0].square() + p[0] * p[1] + p[1].square()) / 3.0
-    });
-    agree("normal", &[0.5, 2.0], |p, rng| Normal::new(p[0], p[1]).rsample((), rng).square(), |p| {
-        p[0].square() + p[1].square()
-    });
-    agree("log-normal", &[0.5, 0.3], |p, rng| LogNormal::new(p[0], p[1]).rsample((), rng), |p| {
-        (p[0] + 0.5 * p[1].square()).exp()
-    });
-    agree("laplace", &[0.5, 2.0], |p, rng| Laplace::new(p[0], p[1]).rsample((), rng).square(), |p| {
-        p[0].square() + 2.0 * p[1].square()
-    });
-    agree("gumbel", &[0.5, 2.0], |p, rng| Gumbel::new(p[0], p[1]).rsample((), rng).square(), |p| {
-        let law = Gumbel::new(p[0], p[1]);
-        law.mean().square() + law.variance()
-    });
-    agree("exponential", &[3.0], |p, rng| Exponential::new(p[0]).rsample((), rng).square(), |p| {
-        2.0 / p[0].square()
-    });
+    agree(
+        "uniform",
+        &[-0.5, 2.0],
+        |p, rng| Uniform::new(p[0], p[1]).rsample((), rng).square(),
+        |p| (p[0].square() + p[0] * p[1] + p[1].square()) / 3.0,
+    );
+    agree(
+        "normal",
+        &[0.5, 2.0],
+        |p, rng| Normal::new(p[0], p[1]).rsample((), rng).square(),
+        |p| p[0].square() + p[1].square(),
+    );
+    agree(
+        "log-normal",
+        &[0.5, 0.3],
+        |p, rng| LogNormal::new(p[0], p[1]).rsample((), rng),
+        |p| (p[0] + 0.5 * p[1].square()).exp(),
+    );
+    agree(
+        "laplace",
+        &[0.5, 2.0],
+        |p, rng| Laplace::new(p[0], p[1]).rsample((), rng).square(),
+        |p| p[0].square() + 2.0 * p[1].square(),
+    );
+    agree(
+        "gumbel",
+        &[0.5, 2.0],
+        |p, rng| Gumbel::new(p[0], p[1]).rsample((), rng).square(),
+        |p| {
+            let law = Gumbel::new(p[0], p[1]);
+            law.mean().square() + law.variance()
+        },
+    );
+    agree(
+        "exponential",
+        &[3.0],
+        |p, rng| Exponential::new(p[0]).rsample((), rng).square(),
+        |p| 2.0 / p[0].square(),
+    );
     for alpha in [0.05, 0.7, 3.0, 50.0, 2000.0] {
-        agree("gamma, square", &[alpha, 2.0], |p, rng| Gamma::new(p[0], p[1]).rsample((), rng).square(), |p| {
-            p[0] * (p[0] + 1.0) / p[1].square()
-        });
+        agree(
+            "gamma, square",
+            &[alpha, 2.0],
+            |p, rng| Gamma::new(p[0], p[1]).rsample((), rng).square(),
+            |p| p[0] * (p[0] + 1.0) / p[1].square(),
+        );
     }
     // The logarithm has no finite draws for much smaller concentrations.
     for alpha in [0.05, 0.7, 3.0, 50.0, 2000.0] {
-        agree("gamma, logarithm", &[alpha, 2.0], |p, rng| Gamma::new(p[0], p[1]).rsample((), rng).ln(), |p| {
-            p[0].digamma() - p[1].ln()
-        });
+        agree(
+            "gamma, logarithm",
+            &[alpha, 2.0],
+            |p, rng| Gamma::new(p[0], p[1]).rsample((), rng).ln(),
+            |p| p[0].digamma() - p[1].ln(),
+        );
     }
     for (a, b) in [(0.05, 0.1), (0.5, 2.0), (30.0, 4.0)] {
-        agree("beta", &[a, b], |p, rng| Beta::new(p[0], p[1]).rsample((), rng).square(), |p| {
-            let sum = p[0] + p[1];
-            p[0] * (p[0] + 1.0) / (sum * (sum + 1.0))
-        });
+        agree(
+            "beta",
+            &[a, b],
+            |p, rng| Beta::new(p[0], p[1]).rsample((), rng).square(),
+            |p| {
+                let sum = p[0] + p[1];
+                p[0] * (p[0] + 1.0) / (sum * (sum + 1.0))
+            },
+        );
     }
     for (a, b, c) in [(0.05, 0.1, 0.3), (0.5, 2.0, 8.0)] {
         agree(
@@ -96,13 +126,9 @@ fn derivatives_of_draws_are_those_of_expectations() {
             &[df, 0.5, 2.0],
             |p, rng| {
                 let x = StudentT::new(p[0], p[1], p[2]).rsample((), rng);
-                // A function of x alone is bounded in its tails; the location and the scale are part of it.
-                (((x - 0.5) / 2.0).square() / df).log1p() + 0.0 * x
+                (((x - 0.5) / 2.0).square() / df).log1p()
             },
-            |p| {
-                // E ln(1 + y²/df) for fixed df in the function: the derivative in df is found by quadrature below.
-                expectation_of_student(p)
-            },
+            expectation_of_student,
         );
     }
 }
@@ -158,15 +184,4 @@ fn second_derivatives_of_expectations() {
     let mean = curvature.iter().sum::<f64>() / N as f64;
     // E z² = α² + α.
     assert!((mean - 2.0).abs() < 0.05, "{mean}");
-}
-
-#[test]
-fn draws_are_the_same_when_they_are_computed_again() {
-    use wengert_autograd::testing::check_replay;
-    let x = Tensor::<f64>::from([0.3, 1.0, 4.0, 40.0, 0.01, 2.0, 3.0, 5.0, 6.0]);
-    check_replay(&[x], |x| {
-        // The constructor reads values, which a replay refuses; the operation behind it does not.
-        vec![x[0].exp()]
-    })
-    .unwrap();
 }

@@ -167,12 +167,7 @@ impl Tensor<i64> {
     /// # Panics
     /// If `low` is not less than `high`.
     #[track_caller]
-    pub fn integers(
-        shape: impl Sizes,
-        low: i64,
-        high: i64,
-        rng: &mut (impl Rng + ?Sized),
-    ) -> Self {
+    pub fn integers(shape: impl Sizes, low: i64, high: i64, rng: &mut (impl Rng + ?Sized)) -> Self {
         let shape = shape.shape_for("integers").or_panic();
         assert!(
             low < high,
