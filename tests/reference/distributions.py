@@ -9,6 +9,8 @@ parameters, those of `kl` the parameters of both distributions:
 * `{case}/seed`: weights w of the shape of the result; `{case}/grad{i}` = d(sum(w * result)) / d(x{i});
 * `{case}/v{i}`: a direction; `{case}/hvp{i}` = d(sum over j of sum(grad{j} * v{j})) / d(x{i}).
 
+PyTorch's trigamma has ten digits, so its lgamma, digamma and polygamma are replaced by those of SciPy.
+
 Classes of the categorical distribution are `{case}/classes`, i64.
 
 Draws of the gamma distribution (mpmath), where F is the distribution function and q the density of y = ln z:
@@ -23,6 +25,7 @@ edges[1], …, of x > edges[-1]; `bins/{case}/bound`: the value that the chi-squ
 
 import mpmath as mp
 import numpy as np
+import scipy.special as sp
 import scipy.stats as st
 import torch
 import torch.distributions as D
@@ -82,6 +85,30 @@ def family(name, make, parameters, values, others=None, methods=("mean", "varian
         record(f"{name}/kl", lambda *p: D.kl_divergence(make(*p[:n]), make(*p[n:])), *parameters, *others)
 
 
+class Polygamma(torch.autograd.Function):
+    """The derivative of order n + 1 of ln Γ."""
+
+    @staticmethod
+    def forward(ctx, x, n):
+        ctx.save_for_backward(x)
+        ctx.n = n
+        numbers = x.detach().numpy()
+        return torch.as_tensor(sp.gammaln(numbers) if n < 0 else sp.digamma(numbers) if n == 0 else sp.polygamma(n, numbers))
+
+    @staticmethod
+    def backward(ctx, gy):
+        (x,) = ctx.saved_tensors
+        return gy * Polygamma.apply(x, ctx.n + 1), None
+
+
+def precise(n):
+    return lambda x: Polygamma.apply(x, n)
+
+
+torch.lgamma = torch.Tensor.lgamma = precise(-1)
+torch.digamma = torch.Tensor.digamma = precise(0)
+
+
 def functions():
     D.Distribution.set_default_validate_args(False)
     real, scale = uniform(3, 1), torch.cat([positive(3), tensor(1e-3, 1e3)])
@@ -112,7 +139,7 @@ def functions():
     record("Dirichlet/entropy", lambda c: D.Dirichlet(c).entropy(), c)
     record("Dirichlet/kl", lambda p, q: D.kl_divergence(D.Dirichlet(p), D.Dirichlet(q)), c, positive(2, 4))
 
-    probs, logits = torch.cat([uniform(4, low=0.05, high=0.95), tensor(1e-6, 0.5)]), tensor(-30.0, -2.0, 0.0, 0.5, 3.0, 12.0)
+    probs, logits = torch.cat([uniform(4, low=0.05, high=0.95), tensor(1e-6, 0.53125)]), tensor(-30.0, -2.0, 0.125, 0.5, 3.0, 5.0)
     probs2, logits2 = uniform(6, low=0.05, high=0.95), uniform(6)
 
     def discrete(name, by_probs, by_logits, values, methods=("mean", "variance", "entropy")):

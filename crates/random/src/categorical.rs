@@ -1,8 +1,8 @@
 //! Draws of one of several classes.
 
-use crate::constraint::Constraint;
+use crate::constraint::{Constraint, parameters};
 use crate::draw::{self, shape_of_draws};
-use crate::quantity::{Combine, Quantity, parameters};
+use crate::quantity::{Combine, Quantity};
 use rand::Rng;
 use wengert_autograd::Var;
 use wengert_tensor::{Element, Float, Shape, Sizes, Tensor};

@@ -1,7 +1,7 @@
-//! The values that a parameter may have.
+//! The values and the shapes that parameters may have.
 
 use crate::quantity::Quantity;
-use wengert_tensor::Element;
+use wengert_tensor::{Element, Shape};
 
 /// A condition on each element of a parameter. NaN fulfils none.
 #[derive(Clone, Copy, Debug)]
@@ -60,4 +60,31 @@ impl Constraint {
             ))
         }
     }
+}
+
+/// Stretches parameters to their common shape, after a check of their numbers.
+#[track_caller]
+pub fn parameters<P: Quantity, const N: usize>(
+    of: &str,
+    names: [&str; N],
+    constraints: [Constraint; N],
+    given: Vec<P>,
+) -> [P; N] {
+    let mut shape = given[0].sizes();
+    for x in &given[1..] {
+        let Some(both) = wengert_tensor::broadcast_shapes(&shape, &x.sizes()) else {
+            let shapes: Vec<Shape> = given.iter().map(P::sizes).collect();
+            given[0].refuse(format!(
+                "{of}: the shapes {shapes:?} of {} do not broadcast: from the last axis on, sizes must be equal or 1",
+                names.join(", ")
+            ))
+        };
+        shape = both;
+    }
+    for i in 0..N {
+        if given[i].has_numbers() {
+            constraints[i].check(of, names[i], &given[i]);
+        }
+    }
+    std::array::from_fn(|i| given[i].stretched(&shape))
 }

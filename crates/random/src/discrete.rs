@@ -1,10 +1,10 @@
 //! Distributions of counts.
 
-use crate::constraint::Constraint;
+use crate::constraint::{Constraint, parameters};
 use crate::draw::{self, for_each, shape_of_draws};
 use crate::family::distribution;
 use crate::formulas::{Odds, no_count, within};
-use crate::quantity::{Combine, Quantity, fits, parameters};
+use crate::quantity::{Combine, Quantity, fits};
 use rand::Rng;
 use wengert_autograd::Var;
 use wengert_tensor::{Element, Shape, Sizes, Tensor};
@@ -348,15 +348,16 @@ impl<P: Quantity> Binomial<P> {
         let logits = self.logits;
         P::apply(&given, &|p| {
             let [k, count, x] = *p else { unreachable!("three") };
-            let odds = Odds { x, logits };
+            // As for Bernoulli: certain outcomes contribute nothing to the derivative, which is infinite there.
+            let certain = if logits { x.isnan() } else { x.le(0) | x.ge(1) };
+            let odds = Odds { x: x.masked_fill(certain, 0.5), logits };
             let outside = k.gt(count);
             let x = Var::where_(outside, 0, k);
             let rest = count - x;
             let ways = (count + 1.0).lgamma() - (x + 1.0).lgamma() - (rest + 1.0).lgamma();
             let log = ways + odds.times_log(x) + odds.times_log_failure(rest);
             // Impossible counts contribute nothing.
-            let none = outside | log.eq(f64::NEG_INFINITY);
-            let log = log.masked_fill(none, 0);
+            let none = outside | certain;
             (-(log.exp() * log)).masked_fill(none, 0).sum(&[0], false)
         })
     }

@@ -11,7 +11,7 @@ macro_rules! constructor {
         /// computed for this check.
         #[track_caller]
         pub fn new<$($Bounds)*>($($param: $Type),+) -> $Name<$Out> $($where)* {
-            let [$($param),+] = crate::quantity::parameters(
+            let [$($param),+] = crate::constraint::parameters(
                 stringify!($Name),
                 [$(stringify!($param)),+],
                 [$(crate::constraint::Constraint::$Constraint),+],

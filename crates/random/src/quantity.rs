@@ -1,6 +1,5 @@
 //! What a parameter of a distribution can be: a number, a tensor or a variable, and their combinations.
 
-use crate::constraint::Constraint;
 use wengert_autograd::{Tape, Var};
 use wengert_tensor::{Float, Shape, Tensor};
 
@@ -209,33 +208,6 @@ combine! {
     ['t, T: Float] &Tensor<T>, Var<'t, T> => Var<'t, T>, variables;
     ['t, T: Float] Var<'t, T>, &Tensor<T> => Var<'t, T>, variables;
     ['t, T: Float] Var<'t, T>, Var<'t, T> => Var<'t, T>, variables;
-}
-
-/// Stretches parameters to their common shape, after a check of their numbers.
-#[track_caller]
-pub fn parameters<P: Quantity, const N: usize>(
-    of: &str,
-    names: [&str; N],
-    constraints: [Constraint; N],
-    given: Vec<P>,
-) -> [P; N] {
-    let mut shape = given[0].sizes();
-    for x in &given[1..] {
-        let Some(both) = wengert_tensor::broadcast_shapes(&shape, &x.sizes()) else {
-            let shapes: Vec<Shape> = given.iter().map(P::sizes).collect();
-            given[0].refuse(format!(
-                "{of}: the shapes {shapes:?} of {} do not broadcast: from the last axis on, sizes must be equal or 1",
-                names.join(", ")
-            ))
-        };
-        shape = both;
-    }
-    for i in 0..N {
-        if given[i].has_numbers() {
-            constraints[i].check(of, names[i], &given[i]);
-        }
-    }
-    std::array::from_fn(|i| given[i].stretched(&shape))
 }
 
 /// Refuses values whose shape does not broadcast with the shape of the parameters. The last `event` axes must be equal.

@@ -112,10 +112,12 @@ fn functions_of_parameters_agree_with_pytorch() {
         Exponential(a; b) mean variance entropy;
         Gamma(a, b; c, d) mean variance entropy;
         Beta(a, b; c, d) mean variance entropy;
-        Poisson(a; b);
     }
     compare!(@methods all, StudentT, [a, b, c], (a, b, c), mean variance entropy);
     all.of("StudentT/log_prob", |v| StudentT::new(v[1], v[2], v[3]).log_prob(v[0]));
+    let counts = Tensor::from([0.0, 3.0, 1.0, 7.0, 0.0, 1e4]);
+    all.of("Poisson/log_prob", |v| Poisson::new(v[0]).log_prob(&counts));
+    all.of("Poisson/kl", |v| kl_divergence(&Poisson::new(v[0]), &Poisson::new(v[1])));
     all.of("Dirichlet/log_prob", |v| Dirichlet::new(v[1]).log_prob(v[0] / v[0].sum(&[-1], true)));
     all.of("Dirichlet/mean", |v| Dirichlet::new(v[0]).mean());
     all.of("Dirichlet/variance", |v| Dirichlet::new(v[0]).variance());
