@@ -68,7 +68,7 @@ fn second_rest(v: f64) -> f64 {
     sum
 }
 
-/// Constants of one concentration.
+/// A concentration and a point, with what both determine.
 #[derive(Clone, Copy)]
 struct At {
     concentration: f64,
@@ -80,8 +80,7 @@ struct At {
 }
 
 impl At {
-    /// Returns the integrals over the weights of F of two functions: ψ - y as `h` needs it, and of (y - ψ)² - ψ′ as `K`
-    /// needs it.
+    /// Returns h and K.
     fn slope_and_curvature(self) -> [f64; 2] {
         let At { concentration: alpha, above: [digamma, trigamma], y, z } = self;
         if alpha.is_nan() || y.is_nan() || alpha <= 0.0 {

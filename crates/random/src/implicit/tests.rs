@@ -41,16 +41,16 @@ fn slopes_agree_with_mpmath_over_the_whole_range() {
     let (error, i) = worst(&slopes, &wanted, &vec![0.0; wanted.len()]);
     let alpha = x[0].to_vec()[i];
     println!("slope: {error:.1e} at concentration {alpha}, {} points", wanted.len());
-    assert!(error < 1e-11, "{error} at {i}: {alpha}");
-    // The sample of the unit rate up to concentrations of 300.
+    assert!(error < 1e-12, "{error} at {i}: {alpha}");
+    // Rounding of y = ln z alone costs digits at large concentrations.
     let few: Vec<usize> = (0..wanted.len()).filter(|&i| x[0].to_vec()[i] <= 300.0).collect();
     let part = |list: &[f64]| few.iter().map(|&i| list[i]).collect::<Vec<_>>();
     let (error, _) = worst(&part(&slopes), &part(&wanted), &vec![0.0; few.len()]);
     println!("slope, concentrations up to 300: {error:.1e}");
-    assert!(error < 2e-13, "{error}");
+    assert!(error < 1e-13, "{error}");
 }
 
-/// The curvature changes its sign, so its error is relative to ψ′·(slope at the median) if that is larger.
+/// The curvature changes its sign, so its error is relative to ψ′·slope if that is larger.
 #[test]
 fn curvatures_agree_with_mpmath() {
     let x = inputs();
