@@ -40,7 +40,7 @@ impl Categorical {
             "Categorical",
             ["probs"],
             [Constraint::NonNegative],
-            A::joined(&[probs], &[]),
+            &A::joined(&[probs], &[]),
         );
         check_lines("Categorical", "probs", &weights, 0.0);
         Categorical { weights, logits: false }
@@ -57,7 +57,7 @@ impl Categorical {
             "Categorical",
             ["logits"],
             [Constraint::LogWeight],
-            A::joined(&[logits], &[]),
+            &A::joined(&[logits], &[]),
         );
         check_lines("Categorical", "logits", &weights, f64::NEG_INFINITY);
         Categorical { weights, logits: true }

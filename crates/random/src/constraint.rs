@@ -68,7 +68,7 @@ pub fn parameters<P: Quantity, const N: usize>(
     of: &str,
     names: [&str; N],
     constraints: [Constraint; N],
-    given: Vec<P>,
+    given: &[P],
 ) -> [P; N] {
     let mut shape = given[0].sizes();
     for x in &given[1..] {

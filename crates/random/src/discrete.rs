@@ -106,7 +106,7 @@ macro_rules! of_odds {
                     stringify!($Name),
                     [$(stringify!($count),)? "probs"],
                     [$(Constraint::$Count,)? Constraint::$Constraint],
-                    $joined,
+                    &$joined,
                 );
                 $Name { $($count,)? odds, logits: false }
             }
@@ -122,7 +122,7 @@ macro_rules! of_odds {
                     stringify!($Name),
                     [$(stringify!($count),)? "logits"],
                     [$(Constraint::$Count,)? Constraint::Real],
-                    $joined,
+                    &$joined,
                 );
                 $Name { $($count,)? odds, logits: true }
             }

@@ -15,7 +15,7 @@ macro_rules! constructor {
                 stringify!($Name),
                 [$(stringify!($param)),+],
                 [$(crate::constraint::Constraint::$Constraint),+],
-                $joined,
+                &$joined,
             );
             let $new = $Name { $($param),+ };
             $check;

@@ -1,11 +1,11 @@
 //! Draws of the gamma distribution that are differentiable in its concentration.
 //!
-//! The draw `z(α)` keeps its value of the distribution function: F(α, z(α)) = u. So ∂z/∂α = -F_α(α, z) / p(z; α), where p is the
-//! density and F_α the derivative of F in α (M. Figurnov, S. Mohamed, A. Mnih, "Implicit reparameterization gradients",
+//! The draw `z(α)` keeps its value of the distribution function: F(α, z(α)) = u. So ∂z/∂α = `-F_α(α, z) / p(z; α)`, where p is the
+//! density and `F_α` the derivative of F in α (M. Figurnov, S. Mohamed, A. Mnih, "Implicit reparameterization gradients",
 //! 2018). Everything here is about y = ln z, whose density q(y) = e^(αy - eʸ) / Γ(α) does not underflow for small α:
 //!
-//! - slope: h(α, y) = ∂y/∂α = -F_α / q,
-//! - curvature: K(α, y) = F_αα / q,
+//! - slope: h(α, y) = ∂y/∂α = `-F_α / q`,
+//! - curvature: K(α, y) = `F_αα / q`,
 //!
 //! and the derivatives of the slope are ∂h/∂y = -(y - ψ(α)) - h·(α - eʸ) and ∂h/∂α = -K - h·(y - ψ(α)).
 //!
