@@ -18,7 +18,7 @@ distribution! {
     /// ```
     /// use wengert::random::Poisson;
     /// use wengert::tensor::{Philox, Tensor};
-    /// let counts = Poisson::new(Tensor::from([0.1, 5.0, 1e6])).sample((), &mut Philox::new(0));
+    /// let counts = Poisson::new(Tensor::from([0.1f32, 5.0, 1e6])).sample((), &mut Philox::new(0));
     /// assert!(counts.to_vec().iter().all(|k| *k >= 0.0 && k.fract() == 0.0));
     /// ```
     Poisson, event 0 {

@@ -24,7 +24,7 @@ distribution! {
     /// use wengert::random::Gamma;
     /// use wengert::tensor::{Philox, Tensor};
     /// let tape = Tape::new();
-    /// let concentration = tape.watch(Tensor::from([0.5, 2.0]));
+    /// let concentration = tape.watch(Tensor::from([0.5f32, 2.0]));
     /// let x = Gamma::new(concentration, 1.0).rsample([1000], &mut Philox::new(0));
     /// let slopes = x.mean(&[0], false).sum_all().backward();
     /// // The mean is the concentration, so the derivative is close to 1.
@@ -137,7 +137,7 @@ distribution! {
     /// ```
     /// use wengert::random::Dirichlet;
     /// use wengert::tensor::{Philox, Tensor};
-    /// let x = Dirichlet::new(Tensor::from([0.001, 0.001, 0.001])).sample([5], &mut Philox::new(0));
+    /// let x = Dirichlet::new(Tensor::from([0.001f32, 0.001, 0.001])).sample([5], &mut Philox::new(0));
     /// assert_eq!(x.shape(), [5, 3]);
     /// assert!(x.sum(&[1], false).to_vec().iter().all(|sum| (sum - 1.0).abs() < 1e-6));
     /// ```
