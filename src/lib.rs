@@ -28,6 +28,7 @@
 //! | [`optim`] | optimizers and learning rate schedules |
 //! | [`data`] | data sets, and the loader that makes batches |
 //! | [`train`] | the training loop, evaluation, checkpoints |
+//! | `random` | probability distributions, with the feature `random` |
 //! | [`plot`] | charts, confusion matrices and images as SVG and PNG |
 //! | [`models`] | well-known networks |
 //! | [`rand`] | the traits of random number generators |
@@ -97,10 +98,11 @@
 //! | `plots` | [`plot`]: SVG and PNG plots, without system libraries | 46 |
 //! | both | | 52 |
 //!
-//! Three further features are disabled by default, and add packages:
+//! Four further features are disabled by default, and add packages:
 //!
 //! | feature | | packages |
 //! |---|---|---|
+//! | `random` | `random`: probability distributions with reparametrised gradients | 3 |
 //! | `csv` | `data::Csv`: tables in text files | 3 |
 //! | `images` | `data::ImageFolder`: folders of PNG and JPEG pictures; enables `csv` | 14 |
 //! | `download` | fetching data sets: `data::Mnist::load_or_download` | 27 |
@@ -129,6 +131,9 @@ pub use wengert_optim as optim;
 #[cfg(feature = "plots")]
 #[doc(inline)]
 pub use wengert_plot as plot;
+#[cfg(feature = "random")]
+#[doc(inline)]
+pub use wengert_random as random;
 #[doc(inline)]
 pub use wengert_tensor as tensor;
 #[cfg(feature = "train")]

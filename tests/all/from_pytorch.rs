@@ -107,6 +107,7 @@ const NOT_ON_THE_PAGE: &[(&str, &str)] = &[
     ("Batch", BOUNDS),
     ("Batches", BOUNDS),
     ("ColumnKey", BOUNDS),
+    ("Combine", BOUNDS),
     ("Function", BOUNDS),
     ("Handle", BOUNDS),
     ("InputBatch", BOUNDS),
@@ -117,6 +118,7 @@ const NOT_ON_THE_PAGE: &[(&str, &str)] = &[
     ("Logged", BOUNDS),
     ("Number", BOUNDS),
     ("ObjectiveTrainer", BOUNDS),
+    ("Quantity", BOUNDS),
     ("Operand", BOUNDS),
     ("ScopeResult", BOUNDS),
     ("SizeList", BOUNDS),
@@ -242,7 +244,7 @@ fn page() -> String {
 /// optimizers that have their own names, and the options of layers, optimizers, schedules, loaders, and of geometries.
 fn required() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = functions("nn", "init.rs");
-    for part in ["tensor", "autograd", "nn", "optim", "data", "train", "plot"] {
+    for part in ["tensor", "autograd", "nn", "optim", "data", "random", "train", "plot"] {
         names.extend(exports(part));
     }
     names.extend(constructors("optim"));

@@ -60,6 +60,7 @@ const TENSOR_ONLY: &[(&str, &str)] = &[
     ("normal", NUMBERS),
     ("normal_of", NUMBERS),
     ("permutation", NUMBERS),
+    ("integers", NUMBERS),
 ];
 
 /// The methods of variables that tensors do not have.

@@ -18,6 +18,8 @@ pub use wengert_nn as nn;
 pub use wengert_optim as optim;
 #[cfg(feature = "plot")]
 pub use wengert_plot as plot;
+#[cfg(feature = "random")]
+pub use wengert_random as random;
 pub use wengert_tensor as tensor;
 #[cfg(feature = "train")]
 pub use wengert_train as train;

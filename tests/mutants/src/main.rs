@@ -118,6 +118,7 @@ fn steps(area: &str, own: bool) -> Vec<Step> {
         "models" => ("wengert", &[]),
         "nn" => ("wengert-nn", &[("wengert-train", ALL)]),
         "optim" => ("wengert-optim", &[("wengert-train", ALL)]),
+        "random" => ("wengert-random", &[]),
         "data" => ("wengert-data", &[("wengert-train", ALL)]),
         _ => ("wengert-train", &[]),
     };
@@ -434,7 +435,7 @@ fn run() -> Result<bool, String> {
 /// Groups the mutants by crate. Crates on which few others depend come first, so that the compiled
 /// dependencies remain valid.
 fn by_area(mutants: &[Mutant]) -> Vec<Vec<&Mutant>> {
-    let order = ["data", "optim", "train", "models", "nn", "autograd"];
+    let order = ["data", "random", "optim", "train", "models", "nn", "autograd"];
     let of = |area: &str| mutants.iter().filter(|m| m.area == area).collect::<Vec<_>>();
     order.into_iter().map(of).filter(|mutants| !mutants.is_empty()).collect()
 }

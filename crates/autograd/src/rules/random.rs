@@ -60,6 +60,30 @@ impl<T: Float> Tape<T> {
         self.draw("randn", shape, Distribution::Normal)
     }
 
+    /// Returns a generator of random numbers, for a function that takes one. The generator depends only on the tape's key and on
+    /// how many random operations the tape recorded before. Numbers that are drawn from it are constants of the tape.
+    ///
+    /// ```
+    /// use wengert::autograd::{Tape, Var};
+    /// use wengert::tensor::{Philox, Tensor};
+    /// /// Adds noise of the uniform distribution, in training and in evaluation.
+    /// fn noisy<'t>(x: Var<'t>) -> Var<'t> {
+    ///     let tape = x.tape();
+    ///     x + tape.constant(Tensor::uniform(x.shape(), -0.1, 0.1, &mut tape.rng()))
+    /// }
+    /// let tape = Tape::train(&mut Philox::new(0));
+    /// let x = tape.constant(Tensor::zeros(&[3]));
+    /// assert!(noisy(x).value() != noisy(x).value());
+    /// ```
+    ///
+    /// # Panics
+    /// Under the conditions of [`rand`](Tape::rand).
+    #[track_caller]
+    pub fn rng(&self) -> Philox {
+        let (key, stream) = self.stream();
+        Philox::with_stream(key, u64::from(stream))
+    }
+
     #[track_caller]
     fn draw(&self, op: &str, shape: impl Sizes, from: Distribution) -> Var<'_, T> {
         let shape = self.fits(shape.shape_for(op));

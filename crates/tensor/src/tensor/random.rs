@@ -4,6 +4,7 @@
 //! machine, in every version, with any number of threads. Normal numbers are an exception: they are
 //! computed with the system's logarithm, sine and cosine, whose last bit may differ between platforms.
 
+use crate::kernels::Philox;
 use crate::kernels::random::{self, box_muller, draw, unit24, unit53};
 use crate::layout::{Shape, Sizes};
 use crate::number::Dtype;
@@ -148,6 +149,35 @@ impl Tensor<i64> {
             numbers.swap(last, below(last as u64 + 1, rng) as usize);
         }
         out
+    }
+}
+
+impl Tensor<i64> {
+    /// Returns independent random integers from `low` up to, but without, `high`. Every integer has the same probability.
+    ///
+    /// Takes a key from `rng`. Element i (in row-major order) is made of the words of stream i of this key, so it depends on
+    /// neither the shape nor the other elements.
+    ///
+    /// ```
+    /// use wengert::tensor::{Philox, Tensor};
+    /// let dice = Tensor::integers([4, 2], 1, 7, &mut Philox::new(0));
+    /// assert!(dice.to_vec().iter().all(|x| (1..=6).contains(x)));
+    /// ```
+    ///
+    /// # Panics
+    /// If `low` is not less than `high`.
+    #[track_caller]
+    pub fn integers(shape: impl Sizes, low: i64, high: i64, rng: &mut (impl Rng + ?Sized)) -> Self {
+        let shape = shape.shape_for("integers").or_panic();
+        assert!(
+            low < high,
+            "integers: low must be less than high, which is excluded; got {low} and {high} (shape {shape:?})"
+        );
+        let (key, count) = (rng.next_u64(), high.wrapping_sub(low) as u64);
+        Self::from_fn(&shape, |i| {
+            let drawn = below(count, &mut Philox::with_stream(key, i as u64));
+            low.wrapping_add(drawn as i64)
+        })
     }
 }
 

@@ -144,3 +144,33 @@ fn panics_name_operation_shape_and_caller() {
         drop(keep_mask::<f32>(&[3], 0, 0, 1.5));
     });
 }
+
+#[test]
+fn integers_are_uniform_and_depend_on_their_position_alone() {
+    let rng = &mut Philox::new(2);
+    let dice = Tensor::integers([6000, 10], -2, 5, rng).to_vec();
+    let counts = (-2..5).map(|k| dice.iter().filter(|&&x| x == k).count() as f64);
+    let n = dice.len() as f64;
+    let statistic: f64 = counts.map(|count| (count - n / 7.0).powi(2) / (n / 7.0)).sum();
+    assert!(statistic < 27.9, "{statistic}"); // P = 1e-4 for six degrees of freedom
+    let same = Tensor::integers([60], -2, 5, &mut Philox::new(2)).to_vec();
+    assert_eq!(same, dice[..60]);
+    // The next draw differs.
+    assert_ne!(Tensor::integers([60], -2, 5, rng).to_vec(), same);
+    // Bounds that reject many words, and the whole range.
+    let wide = Tensor::integers([20_000], i64::MIN, i64::MAX, rng).to_vec();
+    let negative = wide.iter().filter(|&&x| x < 0).count() as f64;
+    assert!((negative - 1e4).abs() < 350.0, "{negative}");
+    let most = Tensor::integers([20_000], 0, 3 << 61, rng).to_vec();
+    let third = most.iter().filter(|&&x| x < 1 << 61).count() as f64;
+    assert!((third - 2e4 / 3.0).abs() < 300.0, "{third}");
+    assert!(most.iter().all(|x| (0..3 << 61).contains(x)));
+    assert_eq!(Tensor::integers([3], 7, 8, rng).to_vec(), [7, 7, 7]);
+    assert_eq!(Tensor::integers([0, 2], 0, 1, rng).shape(), [0, 2]);
+    panics_here(
+        "integers: low must be less than high, which is excluded; got 3 and 3 (shape [2])",
+        || {
+            drop(Tensor::integers([2], 3, 3, &mut Philox::new(0)));
+        },
+    );
+}
