@@ -1,0 +1,121 @@
+//! A network memorises digits whose labels were shuffled: the labels say nothing about the images,
+//! and yet the network learns all of them (C. Zhang, S. Bengio, M. Hardt, B. Recht, O. Vinyals,
+//! "Understanding deep learning requires rethinking generalization", 2017).
+//!
+//! The same network is trained twice, on real and on shuffled labels. It fits both without an error,
+//! so the number of its weights cannot be the reason why it classifies new images well in the first
+//! case. Shuffled labels take longer.
+//!
+//! `cargo run --release --example random_labels` draws the curves of both runs in one picture.
+//! `-- --help` lists the options.
+
+use clap::Parser;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use wengert::plot::{self, Chart, Corner, Line};
+use wengert::prelude::*;
+use wengert::tensor::set_num_threads;
+
+#[derive(Parser)]
+#[command(about = "A network memorises digits with shuffled labels (MNIST)")]
+struct Args {
+    /// Number of epochs: how often each example is used
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
+    epochs: u64,
+    /// Images per step
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+    /// The largest learning rate
+    #[arg(long, default_value_t = 0.001)]
+    lr: f64,
+    /// Train on the first N images
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    limit: usize,
+    /// Random seed: determines the initial weights, the order of the examples and all other random
+    /// choices
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder with the data
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Number of threads [default: one per core]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Folder for the picture
+    #[arg(long, value_name = "DIR", default_value = "target/random_labels")]
+    out: PathBuf,
+    /// Draw no pictures
+    #[arg(long)]
+    no_pictures: bool,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    if let Some(threads) = args.threads {
+        set_num_threads(threads)?;
+    }
+    let mnist = match &args.data {
+        Some(folder) => Mnist::from_folder(folder)?,
+        None => Mnist::load()?,
+    };
+    let mnist = mnist.normalize(Mnist::MEAN, Mnist::STD).with_channel();
+    let test = DataLoader::new(mnist.test, 1000);
+    let train = Subset::all(Arc::new(mnist.train)).take(args.limit);
+    let (images, real) = train.batch(&(0..train.len()).collect::<Vec<_>>());
+    // The same labels in another order: each class is as frequent as before.
+    let order = Tensor::permutation(real.numel(), &mut Philox::new(args.seed));
+    let shuffled = real.index_select(0, &order);
+    println!(
+        "{} images, {} shuffled labels are right by chance\n",
+        real.numel(),
+        real.eq(&shuffled).count()
+    );
+
+    let mut loss = Chart::new("Training loss").x_label("epoch").integer_x().y_range(0.0, 2.5);
+    let mut accuracy = Chart::new("Accuracy, %").x_label("epoch").integer_x().y_range(0.0, 100.0);
+    for (name, labels) in [("real labels", real), ("shuffled labels", shuffled)] {
+        println!("{name}");
+        let train = DataLoader::new((images.clone(), labels), args.batch).shuffle(args.seed);
+        // Both runs begin with the same weights.
+        let rng = &mut Philox::new(args.seed);
+        let mut model = sequential![
+            Flatten::new(),
+            Linear::new(784, 512, rng),
+            Relu,
+            Linear::new(512, 512, rng),
+            Relu,
+            Linear::new(512, 10, rng),
+        ];
+        let schedule = CosineAnnealingLr::new(args.lr, args.epochs as usize * train.len());
+        let history = Trainer::classifier()
+            .epochs(args.epochs)
+            .validate_as("test", &test)
+            .schedule(schedule)
+            .fit(&mut model, &mut Adam::new(0.0), &train, rng)?;
+
+        let [fitted, found] =
+            [evaluate(&model, &DataLoader::new(train.dataset(), 1000)), evaluate(&model, &test)];
+        println!(
+            "{name}: training loss {:.4}, training accuracy {:.2} %, test accuracy {:.2} %\n",
+            fitted.loss,
+            100.0 * fitted.accuracy(),
+            100.0 * found.accuracy()
+        );
+        let curve = |of: &dyn Fn(usize) -> f64| {
+            (0..history.epochs.len()).map(|i| (i as f64 + 1.0, of(i))).collect::<Vec<_>>()
+        };
+        let percent = |score: Option<f64>| 100.0 * score.unwrap_or(f64::NAN);
+        let epochs = &history.epochs;
+        let validation = |i: usize| epochs[i].validation.as_ref().and_then(|score| score.accuracy);
+        loss = loss.line(Line::new(name, curve(&|i| epochs[i].train.loss)));
+        accuracy = accuracy
+            .line(Line::new(name, curve(&|i| percent(epochs[i].train.accuracy))))
+            .line(Line::new(format!("{name}, test"), curve(&|i| percent(validation(i)))));
+    }
+    if !args.no_pictures {
+        plot::charts(&[loss, accuracy.legend(Corner::LowerRight)], args.out.join("curves.svg"))?;
+        println!("pictures: {}", args.out.display());
+    }
+    Ok(())
+}
