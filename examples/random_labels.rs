@@ -13,15 +13,16 @@ use clap::Parser;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
-use wengert::plot::{self, Chart, Corner, Line};
+use wengert::plot::{self, Chart, Line};
 use wengert::prelude::*;
 use wengert::tensor::set_num_threads;
+use wengert::train::Score;
 
 #[derive(Parser)]
 #[command(about = "A network memorises digits with shuffled labels (MNIST)")]
 struct Args {
     /// Number of epochs: how often each example is used
-    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: u64,
     /// Images per step
     #[arg(long, default_value_t = 64)]
@@ -30,7 +31,7 @@ struct Args {
     #[arg(long, default_value_t = 0.001)]
     lr: f64,
     /// Train on the first N images
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 5000)]
     limit: usize,
     /// Random seed: determines the initial weights, the order of the examples and all other random
     /// choices
@@ -72,8 +73,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         real.eq(&shuffled).count()
     );
 
-    let mut loss = Chart::new("Training loss").x_label("epoch").integer_x().y_range(0.0, 2.5);
-    let mut accuracy = Chart::new("Accuracy, %").x_label("epoch").integer_x().y_range(0.0, 100.0);
+    let chart = |of: &str| {
+        let chart = Chart::new(format!("Accuracy on {of} images, %")).x_label("epoch");
+        chart.integer_x().y_range(0.0, 115.0) // room for the legend
+    };
+    let [mut fits, mut generalises] = ["training", "test"].map(chart);
     for (name, labels) in [("real labels", real), ("shuffled labels", shuffled)] {
         println!("{name}");
         let train = DataLoader::new((images.clone(), labels), args.batch).shuffle(args.seed);
@@ -102,19 +106,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             100.0 * fitted.accuracy(),
             100.0 * found.accuracy()
         );
-        let curve = |of: &dyn Fn(usize) -> f64| {
-            (0..history.epochs.len()).map(|i| (i as f64 + 1.0, of(i))).collect::<Vec<_>>()
+        let epochs = || history.epochs.iter().zip(1..);
+        let point = |epoch: i32, score: &Score| {
+            (f64::from(epoch), 100.0 * score.accuracy.unwrap_or(f64::NAN))
         };
-        let percent = |score: Option<f64>| 100.0 * score.unwrap_or(f64::NAN);
-        let epochs = &history.epochs;
-        let validation = |i: usize| epochs[i].validation.as_ref().and_then(|score| score.accuracy);
-        loss = loss.line(Line::new(name, curve(&|i| epochs[i].train.loss)));
-        accuracy = accuracy
-            .line(Line::new(name, curve(&|i| percent(epochs[i].train.accuracy))))
-            .line(Line::new(format!("{name}, test"), curve(&|i| percent(validation(i)))));
+        let on_train = epochs().map(|(epoch, i)| point(i, &epoch.train));
+        let on_test = epochs().filter_map(|(epoch, i)| Some(point(i, epoch.validation.as_ref()?)));
+        fits = fits.line(Line::new(name, on_train));
+        generalises = generalises.line(Line::new(name, on_test));
     }
     if !args.no_pictures {
-        plot::charts(&[loss, accuracy.legend(Corner::LowerRight)], args.out.join("curves.svg"))?;
+        plot::charts(&[fits, generalises], args.out.join("curves.svg"))?;
         println!("pictures: {}", args.out.display());
     }
     Ok(())
