@@ -104,8 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut losses, start) = (vec![], Instant::now());
     for step in 0..args.steps {
         let t = Tensor::uniform(&[args.points, 1], 0.0, 1.0, rng);
-        // The third power moves points towards x = 0, where the solution is steep.
-        let x = Tensor::uniform(&[args.points, 1], -1.0, 1.0, rng).powi(3);
+        let x = Tensor::uniform(&[args.points, 1], -1.0, 1.0, rng);
         schedule.apply(&mut optimizer, step);
         let tape = Tape::train(rng);
         let loss = residual(&network, tape.watch(t), tape.watch(x)).square().mean_all();

@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let chart = |of: &str| {
         let chart = Chart::new(format!("Accuracy on {of} images, %")).x_label("epoch");
-        chart.integer_x().y_range(0.0, 115.0) // room for the legend
+        chart.integer_x().y_range(0.0, 119.0) // room for the legend
     };
     let [mut fits, mut generalises] = ["training", "test"].map(chart);
     for (name, labels) in [("real labels", real), ("shuffled labels", shuffled)] {
