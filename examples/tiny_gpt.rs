@@ -133,9 +133,10 @@ impl Gpt {
             let seen = if cached { caches[0].len() } else { 0 };
             let new = Tensor::from_slice(&ids[begin + seen..], &[1, ids.len() - begin - seen]);
             let tape = Tape::inference();
-            let logits = match cached {
-                true => self.next_logits(&tape, &new, &mut caches),
-                false => self.logits(&tape, &new),
+            let logits = if cached {
+                self.next_logits(&tape, &new, &mut caches)
+            } else {
+                self.logits(&tape, &new)
             };
             // The largest of logits plus Gumbel noise is a draw from their softmax (E. J. Gumbel,
             // 1954).
