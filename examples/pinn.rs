@@ -3,7 +3,7 @@
 //! neural networks", 2019; I. E. Lagaris, A. Likas, D. I. Fotiadis, "Artificial neural networks for
 //! solving ordinary and partial differential equations", 1998).
 //!
-//! u_t + u u_x = ν u_xx for 0 < t < 1 and -1 < x < 1, with u(0, x) = -sin πx and u(t, ±1) = 0
+//! `u_t + u u_x = ν u_xx` for 0 < t < 1 and -1 < x < 1, with `u(0, x) = -sin πx` and `u(t, ±1) = 0`
 //!
 //! The viscosity ν = 0.01/π is small: a wave becomes steeper and steeper, and has a jump at x = 0
 //! from t = 0.4 on. The loss is the mean square of the equation's residual at random points. It
@@ -58,7 +58,7 @@ fn solution<'t>(network: &Sequential, t: Var<'t>, x: Var<'t>) -> Var<'t> {
     t * (1.0 - x.square()) * free - (PI * x).sin()
 }
 
-/// Returns u_t + u u_x - ν u_xx, which is 0 for a solution.
+/// Returns `u_t + u u_x - ν u_xx`, which is 0 for a solution.
 fn residual<'t>(network: &Sequential, t: Var<'t>, x: Var<'t>) -> Var<'t> {
     let u = solution(network, t, x);
     // A value at one point depends on this point only, so the gradient of the sum of all values has
@@ -69,7 +69,7 @@ fn residual<'t>(network: &Sequential, t: Var<'t>, x: Var<'t>) -> Var<'t> {
     u_t + u * u_x - NU * u_xx
 }
 
-/// Returns the exact solution at a time t > 0. With u = -2ν φ_x/φ, the equation becomes the heat
+/// Returns the exact solution at a time t > 0. With `u = -2ν φ_x/φ`, the equation becomes the heat
 /// equation of φ, whose solution is an integral of the initial values (J. D. Cole, 1951; E. Hopf,
 /// 1950).
 fn exact(t: f64, x: f64) -> f64 {
