@@ -8,6 +8,7 @@
 use std::hint::black_box;
 use std::process::ExitCode;
 use wengert::models::LeNet;
+use wengert::nn::Lstm;
 use wengert::prelude::*;
 
 type Iteration = Box<dyn FnMut() -> f64>;
@@ -107,50 +108,28 @@ fn hessian_product() -> Iteration {
     })
 }
 
-/// An LSTM layer with a forget gate, built from public operations. Hochreiter and Schmidhuber, "Long
-/// Short-Term Memory", 1997.
+/// An LSTM, and a linear layer on its last state.
 #[derive(Module)]
-struct Lstm {
-    input: Linear,
-    recurrent: Linear,
+struct Recurrent {
+    lstm: Lstm,
     output: Linear,
-}
-
-impl Lstm {
-    const STATES: usize = 32;
-
-    /// Maps \[batch, steps, inputs\] to the outputs \[batch, outputs\] of the last step.
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let tape = x.tape();
-        let [batch, steps, inputs] = x.shape()[..] else { panic!("three axes") };
-        let mut h = tape.zeros(&[batch, Self::STATES]);
-        let mut c = h;
-        for step in 0..steps {
-            let x = x.narrow(1, step, 1).reshape(&[batch as isize, inputs as isize]);
-            let gates = self.input.forward(x) + self.recurrent.forward(h);
-            let [i, f, g, o] = gates.split(1, &[Self::STATES; 4])[..] else { unreachable!() };
-            c = f.sigmoid() * c + i.sigmoid() * g.tanh();
-            h = o.sigmoid() * c.tanh();
-        }
-        self.output.forward(h)
-    }
 }
 
 /// Returns a training step of an LSTM over 40 time steps with a batch of four: forward pass, loss, backward
 /// pass, SGD.
 fn recurrent_step() -> Iteration {
     let mut rng = Philox::new(4);
-    let mut model = Lstm {
-        input: Linear::new(16, 4 * Lstm::STATES, &mut rng),
-        recurrent: Linear::new(Lstm::STATES, 4 * Lstm::STATES, &mut rng),
-        output: Linear::new(Lstm::STATES, 10, &mut rng),
+    let mut model = Recurrent {
+        lstm: Lstm::new(16, 32, &mut rng).batch_first(),
+        output: Linear::new(32, 10, &mut rng),
     };
     let x = Tensor::uniform(&[4, 40, 16], -1.0, 1.0, &mut rng);
     let classes = Tensor::from([3i64, 1, 4, 1]);
     let mut optimizer = Sgd::new(0.01).momentum(0.9);
     Box::new(move || {
         let (loss, gradients) = value_and_grad(&mut rng, |tape| {
-            cross_entropy(model.forward(tape.constant(x.clone())), &classes)
+            let (_, (h, _)) = model.lstm.run(tape.constant(x.clone()), None);
+            cross_entropy(model.output.forward(h.squeeze(0)), &classes)
         });
         optimizer.step(&mut model, &gradients);
         loss

@@ -65,7 +65,7 @@ impl Axis {
     }
 
     /// Returns the relative position of a number: 0 at the low end, 1 at the high end, clamped to 0..=1.
-    fn place(&self, value: f64) -> f64 {
+    pub fn place(&self, value: f64) -> f64 {
         // Halves the numbers, so that their differences cannot overflow.
         let coordinate = |x: f64| if self.log { x.log10() } else { x / 2.0 };
         let [x, low, high] = [value, self.low, self.high].map(coordinate);

@@ -25,7 +25,8 @@ pub struct Chart {
     pub(crate) y_scale: Scale,
     pub(crate) integer_x: bool,
     pub(crate) equal_axes: bool,
-    pub(crate) legend: Corner,
+    /// The corner that was set.
+    pub(crate) legend: Option<Corner>,
 }
 
 /// The scale of the vertical axis of a [`Chart`].
@@ -43,12 +44,11 @@ pub enum Scale {
 }
 
 /// The corner of a [`Chart`] in which the legend stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corner {
     /// The upper left corner.
     UpperLeft,
     /// The upper right corner.
-    #[default]
     UpperRight,
     /// The lower left corner.
     LowerLeft,
@@ -58,7 +58,8 @@ pub enum Corner {
 
 impl Chart {
     /// Creates a chart without lines. Defaults: axes from the smallest to the largest number, a linear
-    /// scale, the legend in the upper right corner.
+    /// scale, the legend in the corner
+    /// where it hides the least of the lines.
     pub fn new(title: impl Into<String>) -> Self {
         Chart { title: title.into(), ..Self::default() }
     }
@@ -107,9 +108,9 @@ impl Chart {
         Chart { equal_axes: true, ..self }
     }
 
-    /// Sets the corner of the legend. The default is [`Corner::UpperRight`].
+    /// Sets the corner of the legend. The default is the corner where it hides the least of the lines.
     pub fn legend(self, corner: Corner) -> Self {
-        Chart { legend: corner, ..self }
+        Chart { legend: Some(corner), ..self }
     }
 
     /// Returns the lines.

@@ -166,7 +166,7 @@ impl Chart {
         if self.lines.iter().any(Line::is_named) {
             chart
                 .configure_series_labels()
-                .position(match self.legend {
+                .position(match self.legend_corner(&x, &y, area.dim_in_pixel()) {
                     Corner::UpperLeft => SeriesLabelPosition::UpperLeft,
                     Corner::UpperRight => SeriesLabelPosition::UpperRight,
                     Corner::LowerLeft => SeriesLabelPosition::LowerLeft,
@@ -197,6 +197,60 @@ impl Chart {
             (ends.start - room, ends.end + room)
         });
         (self.x_axis_between(across), Axis::linear(up.0, up.1, LABELS.1, 0.0))
+    }
+
+    /// Returns the corner of the legend: the one that was set, or else the one in which it hides the
+    /// shortest parts of the lines. Of equally good corners, it is the first of the list.
+    fn legend_corner(&self, x: &Axis, y: &Axis, (width, height): (u32, u32)) -> Corner {
+        if let Some(corner) = self.legend {
+            return corner;
+        }
+        // The approximate size of the legend, as a part of the area between the axes.
+        let named = || self.lines.iter().filter(|line| line.is_named());
+        let letters = named().map(|line| line.name.chars().count()).max().unwrap_or(0);
+        let wide = (11 * letters + 110) as f64 / f64::from(width.saturating_sub(138).max(1));
+        let high =
+            (30 * named().count() + 28) as f64 / f64::from(height.saturating_sub(148).max(1));
+        let corners = [
+            (Corner::UpperRight, true, true),
+            (Corner::UpperLeft, false, true),
+            (Corner::LowerRight, true, false),
+            (Corner::LowerLeft, false, false),
+        ];
+        // The lengths of the hidden parts: of each segment, nine points are tested. A point alone counts as a
+        // short segment.
+        let mut hidden = [0.0; 4];
+        let mut add = |[(a, b), (c, d)]: [(f64, f64); 2]| {
+            let length = (c - a).hypot(d - b) + 1e-3;
+            for part in (0..=8).map(|i| f64::from(i) / 8.0) {
+                let (u, v) = (a + part * (c - a), b + part * (d - b));
+                for (sum, &(_, right, upper)) in hidden.iter_mut().zip(&corners) {
+                    let from_side = if right { 1.0 - u } else { u };
+                    let from_end = if upper { 1.0 - v } else { v };
+                    if from_side < wide && from_end < high {
+                        *sum += length;
+                    }
+                }
+            }
+        };
+        for line in &self.lines {
+            for piece in line.pieces_within([x.range(), y.range()]) {
+                let points = finite(piece).filter(|&(_, value)| y.holds(value));
+                let points: Vec<_> = points.map(|(a, b)| (x.place(a), y.place(b))).collect();
+                if line.style == Style::Dots || points.len() == 1 {
+                    points.iter().for_each(|&point| add([point, point]));
+                } else {
+                    points.windows(2).for_each(|ends| add([ends[0], ends[1]]));
+                }
+            }
+        }
+        let mut best = 0;
+        for i in 1..4 {
+            if hidden[i] < hidden[best] {
+                best = i;
+            }
+        }
+        corners[best].0
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::history::{EpochRecord, History, LogRecord, Score};
 use crate::step::ACCURACY;
-use wengert_plot::{Chart, Corner, Line, Scale};
+use wengert_plot::{Chart, Line, Scale};
 
 /// The maximum number of points of the training loss. The loss of single steps is noisy: each point is
 /// the mean over several steps.
@@ -42,7 +42,7 @@ impl History {
             let train = Line::new(BY_EPOCH, train).markers();
             let held_out = self.held_out(percent);
             let (low, high) = percent_range(train.points().iter().chain(held_out.points()));
-            let chart = chart("accuracy, %").y_range(low, high).legend(Corner::LowerRight);
+            let chart = chart("accuracy, %").y_range(low, high);
             charts.push(chart.line(train).line(held_out));
         }
         let logged = self.log_names().into_iter().filter(|name| *name != ACCURACY).take(MOST);

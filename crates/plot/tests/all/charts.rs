@@ -64,6 +64,32 @@ fn lines_are_drawn_with_names_colours_markers_and_rings() {
     assert!(!svg.contains("first") && !svg.contains("NaN"));
 }
 
+/// The legend stands where it hides no line, unless its corner was set.
+#[test]
+fn the_legend_avoids_the_lines() {
+    let place = |points: [(f64, f64); 3], corner: Option<Corner>| {
+        let chart = Chart::new("title").x_range(0.0, 1.0).y_range(0.0, 1.0);
+        let chart = corner.map_or(chart.clone(), |corner| chart.legend(corner));
+        let svg = drawn(&[chart.line(Line::new("name", points)), Chart::new("other")]);
+        let text = svg.split("<text ").find(|text| text.contains("\nname\n")).unwrap();
+        let number = |key: &str| -> f64 {
+            let rest = &text[text.find(&format!("{key}=\"")).unwrap() + key.len() + 2..];
+            rest[..rest.find('"').unwrap()].parse().unwrap()
+        };
+        // A chart has 860 × 640 units.
+        (number("x") > 430.0, number("y") < 320.0)
+    };
+    let (right, left, upper, lower) = (true, false, true, false);
+    let falling = [(0.0, 1.0), (0.1, 0.1), (1.0, 0.0)];
+    assert_eq!(place(falling, None), (right, upper));
+    assert_eq!(place([(0.0, 0.0), (0.5, 1.0), (1.0, 1.0)], None), (left, upper));
+    assert_eq!(place([(0.0, 0.0), (0.1, 0.9), (1.0, 1.0)], None), (right, lower));
+    assert_eq!(place([(0.0, 1.0), (0.9, 1.0), (1.0, 0.0)], None), (left, lower));
+    assert_eq!(place(falling, Some(Corner::LowerLeft)), (left, lower));
+    // Between its ends, a segment counts, too.
+    assert_eq!(place([(-0.1, 0.9), (1.1, 0.9), (1.1, 0.5)], None), (right, lower));
+}
+
 /// Charts of numbers of any size take bounded time and space, on every scale.
 #[test]
 fn charts_of_any_numbers_take_bounded_time_and_space() {
