@@ -122,6 +122,9 @@ pub use wengert_autograd as autograd;
 pub use wengert_autograd::testing;
 #[doc(inline)]
 pub use wengert_data as data;
+#[cfg(feature = "linalg")]
+#[doc(inline)]
+pub use wengert_linalg as linalg;
 #[doc(inline)]
 pub use wengert_nn as nn;
 #[doc(inline)]

@@ -12,6 +12,8 @@ pub use wengert_data::{
     RandomAffine, RandomCrop, RandomHorizontalFlip, Standardize, Subset, TensorDataset, Zipcode,
     random_split, stratified_split,
 };
+#[cfg(feature = "linalg")]
+pub use wengert_linalg::Linalg;
 pub use wengert_nn::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d,
     Conv2d, ConvTranspose2d, CrossEntropy, Dropout, Dropout2d, Embedding, Flatten, Gelu, Identity,
