@@ -24,6 +24,7 @@
 //! |---|---|
 //! | [`tensor`] | dense strided tensors on the CPU, and the kernels that compute with them |
 //! | [`autograd`] | tape, variables, derivative rules, parameters, gradient checking |
+//! | `linalg` | solvers and factorisations of matrices: the [feature](#features) `linalg` |
 //! | [`nn`] | layers, losses, initialisation, saved models; it contains no derivative rules |
 //! | [`optim`] | optimizers and learning rate schedules |
 //! | [`data`] | data sets, and the loader that makes batches |
@@ -97,12 +98,13 @@
 //! | `plots` | [`plot`]: SVG and PNG plots, without system libraries | 46 |
 //! | both | | 52 |
 //!
-//! Three further features are disabled by default, and add packages:
+//! Four further features are disabled by default, and add packages:
 //!
 //! | feature | | packages |
 //! |---|---|---|
 //! | `csv` | `data::Csv`: tables in text files | 3 |
 //! | `images` | `data::ImageFolder`: folders of PNG and JPEG pictures; enables `csv` | 14 |
+//! | `linalg` | `linalg::Linalg`: solvers and factorisations of matrices, with derivatives | 1 |
 //! | `download` | fetching data sets: `data::Mnist::load_or_download` | 27 |
 
 /// The traits of random number generators. [`Philox`](tensor::Philox) implements

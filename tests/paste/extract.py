@@ -63,7 +63,7 @@ assert found == 1, "the Cargo.toml of the README depends on wengert by its path"
 # Doc comments also describe what is behind features that are disabled by default.
 manifest += """
 [features]
-all = ["wengert/csv", "wengert/download", "wengert/images"]
+all = ["wengert/csv", "wengert/download", "wengert/images", "wengert/linalg"]
 
 [[bin]]
 name = "documentation"

@@ -5,8 +5,7 @@ use rayon::prelude::*;
 use wengert_tensor::{Shape, Tensor, num_threads};
 
 /// A function of one matrix for each operand. It returns the elements of each result.
-pub(crate) type Kernel<'a> =
-    &'a (dyn Fn(&[&[f64]]) -> Result<Vec<Vec<f64>>, LinalgProblem> + Sync);
+pub(crate) type Kernel<'a> = &'a (dyn Fn(&[&[f64]]) -> Result<Vec<Vec<f64>>, LinalgProblem> + Sync);
 
 /// Batches of less work than this number of multiplications stay on one thread.
 const PARALLEL: usize = 1 << 17;

@@ -72,10 +72,9 @@ fn text(batch: &[usize], problem: &LinalgProblem) -> String {
     };
     let written = match problem {
         LinalgProblem::Operands(why) => write!(text, "{why}"),
-        LinalgProblem::Singular { pivot } => write!(
-            text,
-            "is singular: pivot {pivot} is 0: pinv and lstsq accept singular matrices"
-        ),
+        LinalgProblem::Singular { pivot } => {
+            write!(text, "is singular: pivot {pivot} is 0: pinv and lstsq accept singular matrices")
+        }
         LinalgProblem::NotPositiveDefinite { pivot } => write!(
             text,
             "is not positive definite: pivot {pivot} is not positive: a small multiple of the identity, \

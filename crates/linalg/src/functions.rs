@@ -14,7 +14,9 @@ fn matrices(operation: &'static str, shape: Shape) -> Made<[usize; 2]> {
         [.., m, n] => Ok([m, n]),
         _ => Err(LinalgError::operands(
             operation,
-            format!("expected matrices in the last two axes, got shape {shape}: add axes with unsqueeze"),
+            format!(
+                "expected matrices in the last two axes, got shape {shape}: add axes with unsqueeze"
+            ),
         )),
     }
 }
@@ -68,7 +70,10 @@ fn pair<'t, T: Float>(
     let Some(batch) = broadcast_shapes(&lead(&own), &lead(&other)) else {
         return Err(LinalgError::operands(
             operation,
-            format!("the leading axes of the shapes {} and {} do not broadcast", shapes.0, shapes.1),
+            format!(
+                "the leading axes of the shapes {} and {} do not broadcast",
+                shapes.0, shapes.1
+            ),
         ));
     };
     let to = |x: Var<'t, T>, sizes: [usize; 2]| {
@@ -155,10 +160,7 @@ pub(crate) fn qr<T: Float>(a: Var<'_, T>) -> Made<[Var<'_, T>; 2]> {
     Ok([results[0], results[1]])
 }
 
-pub(crate) fn eigh<'t, T: Float>(
-    operation: &'static str,
-    a: Var<'t, T>,
-) -> Made<[Var<'t, T>; 2]> {
+pub(crate) fn eigh<'t, T: Float>(operation: &'static str, a: Var<'t, T>) -> Made<[Var<'t, T>; 2]> {
     square(operation, a.shape())?;
     let results = record(operation, Kind::Eigh, &[a])?;
     Ok([results[0], results[1]])

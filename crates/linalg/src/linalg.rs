@@ -419,8 +419,7 @@ pub trait Linalg: Matrices {
     #[track_caller]
     fn matrix_rank(&self, rtol: Option<f64>) -> Tensor<i64> {
         self.or_refuse(functions::tolerance("matrix_rank", rtol));
-        let [_, s, _] =
-            self.or_refuse(Self::apply([self], |[a]| functions::svd("matrix_rank", a)));
+        let [_, s, _] = self.or_refuse(Self::apply([self], |[a]| functions::svd("matrix_rank", a)));
         self.rank_of(&s, rtol)
     }
 

@@ -310,8 +310,7 @@ fn record_here<'t, T: Float>(
     kind: Kind,
     x: &[Var<'t, T>],
 ) -> Result<Vec<Var<'t, T>>, LinalgError> {
-    let recorded =
-        Arc::new(Recorded { kind, error: Mutex::new(None), looked: OnceLock::new() });
+    let recorded = Arc::new(Recorded { kind, error: Mutex::new(None), looked: OnceLock::new() });
     let results = x[0].tape().custom(recorded.clone(), x);
     recorded.looked.get_or_init(|| operation);
     let error = recorded.error.lock().expect("no panic holds the lock").take();

@@ -117,7 +117,6 @@ fn diagonal<T: Float>(x: Var<'_, T>) -> Var<'_, T> {
     x.unsqueeze(-1) * x.tape().constant(Tensor::eye_of(x.size(-1)))
 }
 
-
 fn cholesky<'t, T: Float>(l: Var<'t, T>, g: Var<'t, T>) -> Var<'t, T> {
     let middle = half_lower(l.matmul_t(g.tril(0), true, false));
     let upper = |x| one("cholesky", Kind::Triangular(UPPER), &[l.t(), x]);

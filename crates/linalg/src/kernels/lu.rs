@@ -13,8 +13,7 @@ pub(crate) struct Factors {
 }
 
 pub(crate) fn lu(a: &[f64], [m, n]: [usize; 2]) -> Factors {
-    let mut out =
-        Factors { packed: a.to_vec(), size: [m, n], rows: (0..m).collect(), odd: false };
+    let mut out = Factors { packed: a.to_vec(), size: [m, n], rows: (0..m).collect(), odd: false };
     let k = m.min(n);
     for start in (0..k).step_by(BLOCK) {
         let end = k.min(start + BLOCK);

@@ -2,9 +2,7 @@
 //! accurate Jacobi SVD algorithm", 2008, without its pivoting).
 
 use super::qr::qr;
-use super::vectors::{
-    dot, identity, is_flipped, largest, product, rotate, scale, transposed,
-};
+use super::vectors::{dot, identity, is_flipped, largest, product, rotate, scale, transposed};
 
 /// Returns U, of m × k, the singular values in descending order, and Vᵀ, of k × n, where k is the smaller size. In each
 /// column of U the first element of the largest absolute value is positive.

@@ -39,7 +39,8 @@ pub(crate) fn solve(a: &[f64], x: &mut [f64], [n, k]: [usize; 2], triangle: Tria
         let others = if triangle.upper { 0..rows.start } else { rows.end..n };
         if !others.is_empty() {
             let left = block(a, n, [others.clone(), rows.clone()]);
-            let part = product(&left, &x[rows.start * k..rows.end * k], [others.len(), rows.len(), k]);
+            let part =
+                product(&left, &x[rows.start * k..rows.end * k], [others.len(), rows.len(), k]);
             subtract(x, k, [others, 0..k], &part);
         }
     }

@@ -5,7 +5,6 @@
 mod common;
 mod derivatives;
 mod errors;
-#[path = "../../../tensor/tests/all/modules.rs"]
 mod modules;
 mod references;
 mod residuals;
@@ -29,9 +28,12 @@ fn identity(shape: &[usize]) -> Tensor<f64> {
 
 /// Returns the largest absolute value, or 0 if there are no elements. A NaN is an infinite value.
 fn largest<T: Float>(x: &Tensor<T>) -> f64 {
-    x.to_vec().iter().fold(0.0, |m: f64, x| {
-        if x.to().is_nan() { f64::INFINITY } else { m.max(x.to().abs()) }
-    })
+    x.to_vec().iter().fold(
+        0.0,
+        |m: f64, x| {
+            if x.to().is_nan() { f64::INFINITY } else { m.max(x.to().abs()) }
+        },
+    )
 }
 
 /// Returns a square matrix with singular values from 1 to `1/condition`.

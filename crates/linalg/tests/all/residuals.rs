@@ -8,7 +8,18 @@ const SIZES: [usize; 7] = [0, 1, 2, 3, 7, 33, 100];
 
 /// The sizes of rectangular matrices, both ways.
 const RECTANGLES: [[usize; 2]; 12] = [
-    [0, 3], [3, 0], [1, 4], [4, 1], [2, 7], [7, 2], [3, 3], [33, 20], [20, 33], [100, 33], [60, 100], [100, 100],
+    [0, 3],
+    [3, 0],
+    [1, 4],
+    [4, 1],
+    [2, 7],
+    [7, 2],
+    [3, 3],
+    [33, 20],
+    [20, 33],
+    [100, 33],
+    [60, 100],
+    [100, 100],
 ];
 
 /// Returns the shapes of batches of m × n matrices.
@@ -49,7 +60,8 @@ fn solutions_solve_their_equations() {
             assert_eq!(x.shape(), shape[..shape.len() - 1]);
             close(&x.unsqueeze(-1), &a.solve(vector.unsqueeze(-1)), 0.0);
             for upper in [false, true] {
-                let triangle = if upper { a.triu(0) } else { a.tril(0) } + identity(&shape) * n as f64;
+                let triangle =
+                    if upper { a.triu(0) } else { a.tril(0) } + identity(&shape) * n as f64;
                 let x = triangle.triangular_solve(&b, upper, false);
                 close(&triangle.matmul(&x), &b, 1e-12);
                 // The other triangle is not read.
@@ -134,11 +146,14 @@ fn determinants_agree_with_the_expansion() {
     fn expansion(a: &Tensor<f64>) -> f64 {
         let n = a.size(0);
         let rest = a.narrow(0, 1, n.max(1) - 1);
-        let minor = |j: usize| {
-            Tensor::concat(&[rest.narrow(1, 0, j), rest.narrow(1, j + 1, n - j - 1)], 1)
-        };
+        let minor =
+            |j: usize| Tensor::concat(&[rest.narrow(1, 0, j), rest.narrow(1, j + 1, n - j - 1)], 1);
         let sign = |j: usize| if j % 2 == 0 { 1.0 } else { -1.0 };
-        if n == 0 { 1.0 } else { (0..n).map(|j| sign(j) * a.at(&[0, j]) * expansion(&minor(j))).sum() }
+        if n == 0 {
+            1.0
+        } else {
+            (0..n).map(|j| sign(j) * a.at(&[0, j]) * expansion(&minor(j))).sum()
+        }
     }
     for n in 0..6 {
         let a = random(&[2, 3, n, n], n as u64);
@@ -193,7 +208,8 @@ fn eigenvectors_give_the_matrix() {
             orthonormal(&v);
             close(&(&v * values.unsqueeze(-2)).matmul(&v.t()), &a, 1e-14);
             assert_eq!(a.eigvalsh(), values);
-            let (lower, upper) = (values.narrow(-1, 0, n.max(1) - 1), values.narrow(-1, n.min(1), n.max(1) - 1));
+            let (lower, upper) =
+                (values.narrow(-1, 0, n.max(1) - 1), values.narrow(-1, n.min(1), n.max(1) - 1));
             assert!((upper - lower).to_vec().iter().all(|gap| *gap >= 0.0), "ascending");
             // The gauge.
             let (largest, place) = (v.abs().max(&[-2], false), v.abs());
@@ -230,7 +246,8 @@ fn eigenvalues_of_special_matrices() {
     let a = Tensor::<f64>::eye_of(n) * 2.0
         - Tensor::ones_of([n - 1]).diag(1)
         - Tensor::ones_of([n - 1]).diag(-1);
-    let want = |i: usize| 2.0 - 2.0 * ((i + 1) as f64 * std::f64::consts::PI / (n + 1) as f64).cos();
+    let want =
+        |i: usize| 2.0 - 2.0 * ((i + 1) as f64 * std::f64::consts::PI / (n + 1) as f64).cos();
     close(&a.eigvalsh(), &Tensor::from_fn([n], want), 1e-13);
 }
 
