@@ -201,7 +201,7 @@ fn qr<'t, T: Float>(c: &Call<'_, 't, T>) -> Var<'t, T> {
         gq = sum(gq, Some(a2.matmul_t(g, false, true)));
     }
     let by_r = gr.map(|g| g.narrow(-1, 0, k).matmul_t(r1, false, true));
-    let by_q = gq.map(|g| -g.matmul_t(q, true, false));
+    let by_q = gq.map(|g| -q.matmul_t(g, true, false));
     let middle = sum(by_r, by_q).map(|x| {
         let upper = 0.5 * (x.triu(0) + x.triu(1));
         q.matmul(upper + upper.t())

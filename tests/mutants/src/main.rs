@@ -115,6 +115,7 @@ fn steps(area: &str, own: bool) -> Vec<Step> {
             "wengert-autograd",
             &[("wengert-nn", ALL), ("wengert-optim", ALL), ("wengert-train", ALL)],
         ),
+        "linalg" => ("wengert-linalg", &[]),
         "models" => ("wengert", &[]),
         "nn" => ("wengert-nn", &[("wengert-train", ALL)]),
         "optim" => ("wengert-optim", &[("wengert-train", ALL)]),

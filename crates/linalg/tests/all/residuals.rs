@@ -89,7 +89,7 @@ fn ill_conditioned_systems_have_small_residuals() {
             assert!((s.at(&[0]) - 1.0).abs() < 1e-13, "{n} {condition}");
             assert!((s.at(&[n - 1]) - 1.0 / condition).abs() < 1e-14, "{n} {condition}");
             let (u, s, vt) = a.svd();
-            close(&(u * s).matmul(&vt), &a, 1e-14);
+            close(&(u * s).matmul(&vt), &a, 5e-14);
         }
     }
 }
@@ -145,15 +145,14 @@ fn lu_factors_give_the_matrix() {
 fn determinants_agree_with_the_expansion() {
     fn expansion(a: &Tensor<f64>) -> f64 {
         let n = a.size(0);
-        let rest = a.narrow(0, 1, n.max(1) - 1);
+        if n == 0 {
+            return 1.0;
+        }
+        let rest = a.narrow(0, 1, n - 1);
         let minor =
             |j: usize| Tensor::concat(&[rest.narrow(1, 0, j), rest.narrow(1, j + 1, n - j - 1)], 1);
         let sign = |j: usize| if j % 2 == 0 { 1.0 } else { -1.0 };
-        if n == 0 {
-            1.0
-        } else {
-            (0..n).map(|j| sign(j) * a.at(&[0, j]) * expansion(&minor(j))).sum()
-        }
+        (0..n).map(|j| sign(j) * a.at(&[0, j]) * expansion(&minor(j))).sum()
     }
     for n in 0..6 {
         let a = random(&[2, 3, n, n], n as u64);
@@ -206,7 +205,7 @@ fn eigenvectors_give_the_matrix() {
             let a = &x + &x.t();
             let (values, v) = a.eigh();
             orthonormal(&v);
-            close(&(&v * values.unsqueeze(-2)).matmul(&v.t()), &a, 1e-14);
+            close(&(&v * values.unsqueeze(-2)).matmul(&v.t()), &a, 5e-14);
             assert_eq!(a.eigvalsh(), values);
             let (lower, upper) =
                 (values.narrow(-1, 0, n.max(1) - 1), values.narrow(-1, n.min(1), n.max(1) - 1));
@@ -259,7 +258,7 @@ fn singular_vectors_give_the_matrix() {
             let (u, s, vt) = a.svd();
             orthonormal(&u);
             orthonormal(&vt.t());
-            close(&(&u * s.unsqueeze(-2)).matmul(&vt), &a, 1e-14);
+            close(&(&u * s.unsqueeze(-2)).matmul(&vt), &a, 5e-14);
             assert_eq!(a.svdvals(), s);
             let k = s.size(-1).max(1) - 1;
             let gaps = s.narrow(-1, 0, k) - s.narrow(-1, s.size(-1).min(1), k);
