@@ -29,15 +29,18 @@ pub(crate) enum Kind {
     /// The pseudoinverse; singular values up to this multiple of the largest one are 0.
     Pinv(Option<f64>),
     MatrixExp,
-    /// The matrix 1/(x_j - x_i) of a vector x, with zeros on the diagonal.
+    /// The matrix 1/(xⱼ - xᵢ) of a vector x, with zeros on the diagonal.
     Gaps,
-    /// The matrix 1/(x_j² - x_i²) of a vector x of numbers that are not negative, with zeros on the diagonal.
+    /// The matrix 1/(xⱼ² - xᵢ²) of a vector x of numbers that are not negative, with zeros on the diagonal.
     SquareGaps,
     /// The reciprocals of singular values.
     Reciprocals,
 }
 
-use Kind::*;
+use Kind::{
+    Cholesky, Cofactors, Det, Eigh, FullRank, Gaps, Inverse, Lu, MatrixExp, Pinv, Qr, Reciprocals,
+    Slogdet, Solve, SquareGaps, Svd, Triangular,
+};
 
 impl Kind {
     /// Returns the name of the operation in graphs.
@@ -184,7 +187,7 @@ fn finite(a: &[f64]) -> Result<(), LinalgProblem> {
     if a.iter().all(|x| x.is_finite()) { Ok(()) } else { Err(LinalgProblem::NotFinite) }
 }
 
-/// Returns the matrix 1/difference(x_i, x_j). Values whose distance rounding can explain are equal.
+/// Returns the matrix of the reciprocals of these differences. Values whose distance rounding can explain are equal.
 fn gaps(
     x: &[f64],
     epsilon: f64,
@@ -212,7 +215,9 @@ fn pinv(a: &[f64], [m, n]: [usize; 2], rtol: f64) -> Result<Vec<f64>, LinalgProb
     let mut scaled = vt;
     for (row, &s) in scaled.chunks_exact_mut(n).zip(&s) {
         let factor = if s > limit { s.recip() } else { 0.0 };
-        row.iter_mut().for_each(|x| *x *= factor);
+        for x in row.iter_mut() {
+            *x *= factor;
+        }
     }
     let (v, ut) = (vectors::transposed(&scaled, [k, n]), vectors::transposed(&u, [m, k]));
     Ok(vectors::product(&v, &ut, [n, k, m]))
@@ -238,7 +243,9 @@ fn cofactors(a: &[f64], n: usize) -> Result<Vec<f64>, LinalgProblem> {
     for (i, row) in scaled.chunks_exact_mut(n).enumerate() {
         let others = s.iter().enumerate().filter(|(j, _)| *j != i);
         let product: f64 = others.map(|(_, s)| s).product();
-        row.iter_mut().for_each(|x| *x *= sign * product);
+        for x in row.iter_mut() {
+            *x *= sign * product;
+        }
     }
     Ok(vectors::product(&u, &scaled, [n, n, n]))
 }

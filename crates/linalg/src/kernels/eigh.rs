@@ -11,7 +11,9 @@ use super::vectors::{
 pub(crate) fn eigh(a: &[f64], n: usize) -> Option<[Vec<f64>; 2]> {
     let mut a = symmetric(a, n);
     let factor = scale(largest(&a));
-    a.iter_mut().for_each(|x| *x *= factor);
+    for x in &mut a {
+        *x *= factor;
+    }
     let (mut values, mut beside, mut rows) = tridiagonal(&mut a, n);
     iterate(&mut values, &mut beside, &mut rows)?;
     let mut order: Vec<usize> = (0..n).collect();

@@ -7,7 +7,7 @@ use super::vectors::{add_scaled, identity, product};
 /// The coefficients of the Padé approximations, each with the largest norm for which it is precise.
 const PADE: &[(f64, &[f64])] = &[
     (1.495585217958292e-2, &[120.0, 60.0, 12.0, 1.0]),
-    (2.539398330063230e-1, &[30240.0, 15120.0, 3360.0, 420.0, 30.0, 1.0]),
+    (2.53939833006323e-1, &[30240.0, 15120.0, 3360.0, 420.0, 30.0, 1.0]),
     (
         9.504178996162932e-1,
         &[17297280.0, 8648640.0, 1995840.0, 277200.0, 25200.0, 1512.0, 56.0, 1.0],

@@ -16,7 +16,9 @@ pub(crate) fn svd(a: &[f64], [m, n]: [usize; 2]) -> Option<[Vec<f64>; 3]> {
         let [v, s, ut] = tall(&transposed(&scaled, [m, n]), [n, m])?;
         [transposed(&ut, [k, m]), s, transposed(&v, [n, k])]
     };
-    s.iter_mut().for_each(|s| *s /= factor);
+    for s in &mut s {
+        *s /= factor;
+    }
     for j in 0..k {
         if is_flipped(u.iter().skip(j).step_by(k).copied()) {
             u.iter_mut().skip(j).step_by(k).for_each(|x| *x = -*x);
@@ -90,7 +92,9 @@ fn complete(rows: &mut [f64], n: usize, to: usize) {
         let norm = dot(row, row).sqrt();
         // One of the n axes has at least this distance from the space of the rows before.
         if norm * norm * n as f64 >= 0.5 {
-            row.iter_mut().for_each(|x| *x /= norm);
+            for x in row.iter_mut() {
+                *x /= norm;
+            }
             return;
         }
     }

@@ -151,7 +151,7 @@ fn determinants_agree_with_the_expansion() {
         let rest = a.narrow(0, 1, n - 1);
         let minor =
             |j: usize| Tensor::concat(&[rest.narrow(1, 0, j), rest.narrow(1, j + 1, n - j - 1)], 1);
-        let sign = |j: usize| if j % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |j: usize| if j.is_multiple_of(2) { 1.0 } else { -1.0 };
         (0..n).map(|j| sign(j) * a.at(&[0, j]) * expansion(&minor(j))).sum()
     }
     for n in 0..6 {
