@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use wengert_tensor::{Shape, Tensor, num_threads};
 
 /// A function of one matrix for each operand. It returns the elements of each result.
-pub(crate) type Kernel<'a> = &'a (dyn Fn(&[&[f64]]) -> Result<Vec<Vec<f64>>, LinalgProblem> + Sync);
+pub(crate) type MatrixKernel<'a> =
+    &'a (dyn Fn(&[&[f64]]) -> Result<Vec<Vec<f64>>, LinalgProblem> + Sync);
 
 /// Batches of less work than this number of multiplications stay on one thread.
 const PARALLEL: usize = 1 << 17;
@@ -17,7 +18,7 @@ pub(crate) fn each(
     batch: &[usize],
     results: &[Shape],
     work: usize,
-    kernel: Kernel<'_>,
+    kernel: MatrixKernel<'_>,
 ) -> Result<Vec<Tensor<f64>>, (usize, LinalgProblem)> {
     let count: usize = batch.iter().product();
     if results.iter().all(|shape| shape.numel() == 0) {

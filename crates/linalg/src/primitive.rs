@@ -251,14 +251,14 @@ fn cofactors(a: &[f64], n: usize) -> Result<Vec<f64>, LinalgProblem> {
 }
 
 /// An operation on a tape. The tape computes it when it is recorded, so that its error is known then.
-struct Recorded {
+struct LinalgOp {
     kind: Kind,
     error: Mutex<Option<(usize, LinalgProblem)>>,
     /// Set when the error has been looked at. A later error, of a replay, is a panic.
     looked: OnceLock<&'static str>,
 }
 
-impl<T: Float> CustomOp<T> for Recorded {
+impl<T: Float> CustomOp<T> for LinalgOp {
     fn name(&self) -> &str {
         self.kind.name()
     }
@@ -317,7 +317,7 @@ fn record_here<'t, T: Float>(
     kind: Kind,
     x: &[Var<'t, T>],
 ) -> Result<Vec<Var<'t, T>>, LinalgError> {
-    let recorded = Arc::new(Recorded { kind, error: Mutex::new(None), looked: OnceLock::new() });
+    let recorded = Arc::new(LinalgOp { kind, error: Mutex::new(None), looked: OnceLock::new() });
     let results = x[0].tape().custom(recorded.clone(), x);
     recorded.looked.get_or_init(|| operation);
     let error = recorded.error.lock().expect("no panic holds the lock").take();

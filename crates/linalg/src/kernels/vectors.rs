@@ -77,15 +77,15 @@ pub(crate) fn product(a: &[f64], b: &[f64], [m, k, n]: [usize; 3]) -> Vec<f64> {
 }
 
 /// A block of a matrix: its rows and its columns.
-pub(crate) type Block = [std::ops::Range<usize>; 2];
+pub(crate) type BlockRanges = [std::ops::Range<usize>; 2];
 
 /// Returns a copy of a block of a matrix with `n` columns.
-pub(crate) fn block(a: &[f64], n: usize, [rows, columns]: Block) -> Vec<f64> {
+pub(crate) fn block(a: &[f64], n: usize, [rows, columns]: BlockRanges) -> Vec<f64> {
     rows.flat_map(|i| &a[i * n + columns.start..i * n + columns.end]).copied().collect()
 }
 
 /// Subtracts a matrix from a block of a matrix with `n` columns.
-pub(crate) fn subtract(a: &mut [f64], n: usize, [rows, columns]: Block, part: &[f64]) {
+pub(crate) fn subtract(a: &mut [f64], n: usize, [rows, columns]: BlockRanges, part: &[f64]) {
     let width = columns.len();
     for (i, row) in rows.enumerate() {
         let to = &mut a[row * n + columns.start..row * n + columns.end];
