@@ -6,10 +6,10 @@ use crate::primitive::{Kind, record};
 use wengert_autograd::Var;
 use wengert_tensor::{Float, Shape, Tensor, broadcast_shapes};
 
-type Checked<R> = Result<R, LinalgError>;
+type LinalgResult<R> = Result<R, LinalgError>;
 
 /// Checks that there are at least two axes. Returns the last two sizes.
-fn matrices(operation: &'static str, shape: Shape) -> Checked<[usize; 2]> {
+fn matrices(operation: &'static str, shape: Shape) -> LinalgResult<[usize; 2]> {
     match *shape {
         [.., m, n] => Ok([m, n]),
         _ => Err(LinalgError::operands(
@@ -22,7 +22,7 @@ fn matrices(operation: &'static str, shape: Shape) -> Checked<[usize; 2]> {
 }
 
 /// Checks that the matrices are square. Returns their size.
-fn square(operation: &'static str, shape: Shape) -> Checked<usize> {
+fn square(operation: &'static str, shape: Shape) -> LinalgResult<usize> {
     match matrices(operation, shape)? {
         [m, n] if m == n => Ok(n),
         [m, n] => Err(LinalgError::operands(
@@ -41,7 +41,7 @@ fn pair<'t, T: Float>(
     operation: &'static str,
     a: Var<'t, T>,
     b: Var<'t, T>,
-) -> Checked<(Var<'t, T>, Var<'t, T>, bool)> {
+) -> LinalgResult<(Var<'t, T>, Var<'t, T>, bool)> {
     if !std::ptr::eq(a.tape(), b.tape()) {
         return Err(LinalgError::operands(
             operation,
@@ -88,11 +88,15 @@ fn without_column<T: Float>(x: Var<'_, T>, is_vector: bool) -> Var<'_, T> {
     if is_vector { x.squeeze(-1) } else { x }
 }
 
-fn one<'t, T: Float>(operation: &'static str, kind: Kind, x: &[Var<'t, T>]) -> Checked<Var<'t, T>> {
+fn one<'t, T: Float>(
+    operation: &'static str,
+    kind: Kind,
+    x: &[Var<'t, T>],
+) -> LinalgResult<Var<'t, T>> {
     Ok(record(operation, kind, x)?[0])
 }
 
-pub(crate) fn cholesky<T: Float>(a: Var<'_, T>) -> Checked<[Var<'_, T>; 1]> {
+pub(crate) fn cholesky<T: Float>(a: Var<'_, T>) -> LinalgResult<[Var<'_, T>; 1]> {
     square("cholesky", a.shape())?;
     Ok([one("cholesky", Kind::Cholesky, &[a])?])
 }
@@ -102,7 +106,7 @@ pub(crate) fn triangular_solve<'t, T: Float>(
     a: Var<'t, T>,
     b: Var<'t, T>,
     triangle: Triangle,
-) -> Checked<[Var<'t, T>; 1]> {
+) -> LinalgResult<[Var<'t, T>; 1]> {
     square(operation, a.shape())?;
     let (a, b, is_vector) = pair(operation, a, b)?;
     let x = one(operation, Kind::Triangular(triangle), &[a, b])?;
@@ -113,7 +117,7 @@ pub(crate) fn cholesky_solve<'t, T: Float>(
     b: Var<'t, T>,
     factor: Var<'t, T>,
     upper: bool,
-) -> Checked<[Var<'t, T>; 1]> {
+) -> LinalgResult<[Var<'t, T>; 1]> {
     let name = "cholesky_solve";
     square(name, factor.shape())?;
     let [lower, above] = [false, true].map(|upper| Triangle { upper, unit: false });
@@ -122,7 +126,7 @@ pub(crate) fn cholesky_solve<'t, T: Float>(
     triangular_solve(name, l.t(), half, above)
 }
 
-pub(crate) fn solve<'t, T: Float>(a: Var<'t, T>, b: Var<'t, T>) -> Checked<[Var<'t, T>; 1]> {
+pub(crate) fn solve<'t, T: Float>(a: Var<'t, T>, b: Var<'t, T>) -> LinalgResult<[Var<'t, T>; 1]> {
     square("solve", a.shape())?;
     let (a, b, is_vector) = pair("solve", a, b)?;
     Ok([without_column(one("solve", Kind::Solve, &[a, b])?, is_vector)])
@@ -131,30 +135,30 @@ pub(crate) fn solve<'t, T: Float>(a: Var<'t, T>, b: Var<'t, T>) -> Checked<[Var<
 pub(crate) fn inverse<'t, T: Float>(
     operation: &'static str,
     a: Var<'t, T>,
-) -> Checked<[Var<'t, T>; 1]> {
+) -> LinalgResult<[Var<'t, T>; 1]> {
     square(operation, a.shape())?;
     Ok([one(operation, Kind::Inverse, &[a])?])
 }
 
-pub(crate) fn det<T: Float>(a: Var<'_, T>) -> Checked<[Var<'_, T>; 1]> {
+pub(crate) fn det<T: Float>(a: Var<'_, T>) -> LinalgResult<[Var<'_, T>; 1]> {
     square("det", a.shape())?;
     Ok([one("det", Kind::Det, &[a])?])
 }
 
-pub(crate) fn slogdet<T: Float>(a: Var<'_, T>) -> Checked<[Var<'_, T>; 2]> {
+pub(crate) fn slogdet<T: Float>(a: Var<'_, T>) -> LinalgResult<[Var<'_, T>; 2]> {
     square("slogdet", a.shape())?;
     let results = record("slogdet", Kind::Slogdet, &[a])?;
     Ok([results[0], results[1]])
 }
 
 /// Returns P, L and U.
-pub(crate) fn lu<T: Float>(a: Var<'_, T>) -> Checked<[Var<'_, T>; 3]> {
+pub(crate) fn lu<T: Float>(a: Var<'_, T>) -> LinalgResult<[Var<'_, T>; 3]> {
     matrices("lu", a.shape())?;
     let results = record("lu", Kind::Lu, &[a])?;
     Ok([results[2], results[0], results[1]])
 }
 
-pub(crate) fn qr<T: Float>(a: Var<'_, T>) -> Checked<[Var<'_, T>; 2]> {
+pub(crate) fn qr<T: Float>(a: Var<'_, T>) -> LinalgResult<[Var<'_, T>; 2]> {
     matrices("qr", a.shape())?;
     let results = record("qr", Kind::Qr, &[a])?;
     Ok([results[0], results[1]])
@@ -163,7 +167,7 @@ pub(crate) fn qr<T: Float>(a: Var<'_, T>) -> Checked<[Var<'_, T>; 2]> {
 pub(crate) fn eigh<'t, T: Float>(
     operation: &'static str,
     a: Var<'t, T>,
-) -> Checked<[Var<'t, T>; 2]> {
+) -> LinalgResult<[Var<'t, T>; 2]> {
     square(operation, a.shape())?;
     let results = record(operation, Kind::Eigh, &[a])?;
     Ok([results[0], results[1]])
@@ -172,14 +176,14 @@ pub(crate) fn eigh<'t, T: Float>(
 pub(crate) fn svd<'t, T: Float>(
     operation: &'static str,
     a: Var<'t, T>,
-) -> Checked<[Var<'t, T>; 3]> {
+) -> LinalgResult<[Var<'t, T>; 3]> {
     matrices(operation, a.shape())?;
     let results = record(operation, Kind::Svd, &[a])?;
     Ok([results[0], results[1], results[2]])
 }
 
 /// Returns the ratio of the largest and the smallest singular value.
-pub(crate) fn cond<T: Float>(a: Var<'_, T>) -> Checked<[Var<'_, T>; 1]> {
+pub(crate) fn cond<T: Float>(a: Var<'_, T>) -> LinalgResult<[Var<'_, T>; 1]> {
     let [m, n] = matrices("cond", a.shape())?;
     if m.min(n) == 0 {
         let why = format!("expected matrices with elements, got shape {}", a.shape());
@@ -190,7 +194,7 @@ pub(crate) fn cond<T: Float>(a: Var<'_, T>) -> Checked<[Var<'_, T>; 1]> {
 }
 
 /// Checks a relative tolerance.
-pub(crate) fn tolerance(operation: &'static str, rtol: Option<f64>) -> Checked<()> {
+pub(crate) fn tolerance(operation: &'static str, rtol: Option<f64>) -> LinalgResult<()> {
     match rtol {
         Some(rtol) if !(0.0..1.0).contains(&rtol) => Err(LinalgError::operands(
             operation,
@@ -204,7 +208,7 @@ pub(crate) fn pinv<'t, T: Float>(
     operation: &'static str,
     a: Var<'t, T>,
     rtol: Option<f64>,
-) -> Checked<[Var<'t, T>; 1]> {
+) -> LinalgResult<[Var<'t, T>; 1]> {
     tolerance(operation, rtol)?;
     matrices(operation, a.shape())?;
     Ok([one(operation, Kind::Pinv(rtol), &[a])?])
@@ -214,7 +218,7 @@ pub(crate) fn lstsq<'t, T: Float>(
     a: Var<'t, T>,
     b: Var<'t, T>,
     rtol: Option<f64>,
-) -> Checked<[Var<'t, T>; 1]> {
+) -> LinalgResult<[Var<'t, T>; 1]> {
     matrices("lstsq", a.shape())?;
     let inverse = |a| pinv("lstsq", a, rtol);
     let (_, b, is_vector) = pair("lstsq", a, b)?;
@@ -222,13 +226,13 @@ pub(crate) fn lstsq<'t, T: Float>(
     Ok([without_column(p.matmul(b), is_vector)])
 }
 
-pub(crate) fn matrix_exp<T: Float>(a: Var<'_, T>) -> Checked<[Var<'_, T>; 1]> {
+pub(crate) fn matrix_exp<T: Float>(a: Var<'_, T>) -> LinalgResult<[Var<'_, T>; 1]> {
     square("matrix_exp", a.shape())?;
     Ok([one("matrix_exp", Kind::MatrixExp, &[a])?])
 }
 
 /// Multiplies the powers A¹, A², A⁴, … whose bits are set.
-pub(crate) fn matrix_power<T: Float>(a: Var<'_, T>, n: i32) -> Checked<[Var<'_, T>; 1]> {
+pub(crate) fn matrix_power<T: Float>(a: Var<'_, T>, n: i32) -> LinalgResult<[Var<'_, T>; 1]> {
     let size = square("matrix_power", a.shape())?;
     let mut power = if n < 0 { inverse("matrix_power", a)?[0] } else { a };
     let mut left = n.unsigned_abs();

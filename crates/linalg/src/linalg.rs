@@ -286,7 +286,7 @@ pub trait Linalg: Matrices {
     /// ```
     /// use wengert::linalg::Linalg;
     /// use wengert::tensor::Tensor;
-    /// let a = Tensor::from([[3.0, 1.0], [4.0, 2.0]]);
+    /// let a = Tensor::from([[3.0f32, 1.0], [4.0, 2.0]]);
     /// let (q, r) = a.qr();
     /// assert!((q.matmul(&r) - a).abs().max(&[], false).item() < 1e-6);
     /// assert!((r.at(&[0, 0]) - 5.0).abs() < 1e-6);
