@@ -24,6 +24,7 @@
 //! |---|---|
 //! | [`tensor`] | dense strided tensors on the CPU, and the kernels that compute with them |
 //! | [`autograd`] | tape, variables, derivative rules, parameters, gradient checking |
+//! | `linalg` | solvers and factorisations of matrices: the [feature](#features) `linalg` |
 //! | [`nn`] | layers, losses, initialisation, saved models; it contains no derivative rules |
 //! | [`optim`] | optimizers and learning rate schedules |
 //! | [`data`] | data sets, and the loader that makes batches |
@@ -105,6 +106,7 @@
 //! | `random` | `random`: probability distributions with reparametrised gradients | 3 |
 //! | `csv` | `data::Csv`: tables in text files | 3 |
 //! | `images` | `data::ImageFolder`: folders of PNG and JPEG pictures; enables `csv` | 14 |
+//! | `linalg` | `linalg::Linalg`: solvers and factorisations of matrices, with derivatives | 1 |
 //! | `download` | fetching data sets: `data::Mnist::load_or_download` | 27 |
 
 /// The traits of random number generators. [`Philox`](tensor::Philox) implements
@@ -124,6 +126,9 @@ pub use wengert_autograd as autograd;
 pub use wengert_autograd::testing;
 #[doc(inline)]
 pub use wengert_data as data;
+#[cfg(feature = "linalg")]
+#[doc(inline)]
+pub use wengert_linalg as linalg;
 #[doc(inline)]
 pub use wengert_nn as nn;
 #[doc(inline)]

@@ -12,6 +12,8 @@ pub use wengert_data::{
     RandomAffine, RandomCrop, RandomHorizontalFlip, Standardize, Subset, TensorDataset, Zipcode,
     random_split, stratified_split,
 };
+#[cfg(feature = "linalg")]
+pub use wengert_linalg::Linalg;
 pub use wengert_nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm1d,
     BatchNorm2d, BatchNorm3d, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d,

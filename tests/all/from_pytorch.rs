@@ -4,7 +4,7 @@
 
 use crate::api::modules::exports;
 use crate::api::names::{builders, constructors, doc_of, functions, known, members};
-use crate::vocabulary::public_methods;
+use crate::vocabulary::{methods_of_linalg, public_methods};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The types whose methods the page lists, each with its letter in the column "on".
@@ -47,6 +47,8 @@ const NOT_ON_THE_PAGE: &[(&str, &str)] = &[
     ("FileProblem", ERRORS),
     ("GradcheckError", ERRORS),
     ("GradcheckPlace", ERRORS),
+    ("LinalgError", ERRORS),
+    ("LinalgProblem", ERRORS),
     ("LineProblem", ERRORS),
     ("Misfit", ERRORS),
     ("NotFinite", ERRORS),
@@ -116,6 +118,7 @@ const NOT_ON_THE_PAGE: &[(&str, &str)] = &[
     ("IntoMask", BOUNDS),
     ("Labeled", BOUNDS),
     ("Logged", BOUNDS),
+    ("Matrices", BOUNDS),
     ("Number", BOUNDS),
     ("ObjectiveTrainer", BOUNDS),
     ("Quantity", BOUNDS),
@@ -244,7 +247,7 @@ fn page() -> String {
 /// optimizers that have their own names, and the options of layers, optimizers, schedules, loaders, and of geometries.
 fn required() -> BTreeSet<String> {
     let mut names: BTreeSet<String> = functions("nn", "init.rs");
-    for part in ["tensor", "autograd", "nn", "optim", "data", "random", "train", "plot"] {
+    for part in ["tensor", "autograd", "linalg", "nn", "optim", "data", "random", "train", "plot"] {
         names.extend(exports(part));
     }
     names.extend(constructors("optim"));
@@ -316,7 +319,14 @@ fn faults(
 }
 
 fn all_methods() -> BTreeMap<&'static str, BTreeSet<String>> {
-    TYPES.iter().map(|(_, of)| (*of, public_methods(of))).collect()
+    let of = |of: &'static str| {
+        let mut names = public_methods(of);
+        if ["Tensor", "Var"].contains(&of) {
+            names.extend(methods_of_linalg());
+        }
+        (of, names)
+    };
+    TYPES.iter().map(|(_, name)| of(name)).collect()
 }
 
 /// Returns the names in this code that the library does not have.

@@ -8,6 +8,8 @@ mod from_pytorch;
 mod graph;
 mod historic;
 mod lenet;
+#[cfg(feature = "linalg")]
+mod linalg;
 mod models;
 mod modes;
 #[path = "../../crates/tensor/tests/all/modules.rs"]

@@ -88,8 +88,7 @@ const VARIABLE_ONLY: &[(&str, &str)] = &[
 const MASK_ONLY: &[(&str, &str)] = &[("tape", TAPE), ("value", TAPE)];
 
 /// Names that are reserved for methods to be added later. No method may use them before.
-const RESERVED: &[&str] =
-    &["solve", "cholesky", "qr", "svd", "eigh", "det", "slogdet", "inverse", "scan"];
+const RESERVED: &[&str] = &["scan"];
 
 /// Macros whose rows `… as name …` define methods. A row `… as name in programs …` defines none.
 pub(super) const ROWS: &[&str] =
@@ -247,6 +246,32 @@ pub(super) fn public_methods(type_name: &str) -> BTreeSet<String> {
         .into()
     });
     known[type_name].clone()
+}
+
+/// Returns the methods that the trait `Linalg` adds to tensors and variables.
+pub(super) fn methods_of_linalg() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("crates/linalg/src/linalg.rs")).unwrap();
+    let mut found = BTreeSet::new();
+    for item in syn::parse_file(&text).unwrap().items {
+        let Item::Trait(item) = item else { continue };
+        for item in item.items {
+            let syn::TraitItem::Fn(method) = item else { continue };
+            found.insert(method.sig.ident.to_string());
+        }
+    }
+    assert!(found.contains("solve") && found.len() > 20, "{found:?}");
+    found
+}
+
+/// A method of a type would hide that of the trait.
+#[test]
+fn methods_of_linalg_have_names_of_their_own() {
+    let names = methods_of_linalg();
+    for of in ["Tensor", "Var"] {
+        let both: Vec<_> = names.intersection(&public_methods(of)).cloned().collect();
+        assert!(both.is_empty(), "{of}: {both:?}");
+    }
 }
 
 /// Returns the errors in the list of exceptions of one side.

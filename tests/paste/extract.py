@@ -72,7 +72,7 @@ assert found == 1, "the Cargo.toml of the README depends on wengert by its path"
 # Doc comments also describe what is behind features that are disabled by default.
 manifest += """
 [features]
-all = ["wengert/csv", "wengert/download", "wengert/images", "wengert/random"]
+all = ["wengert/csv", "wengert/download", "wengert/images", "wengert/linalg", "wengert/random"]
 
 [[bin]]
 name = "documentation"

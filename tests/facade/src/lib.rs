@@ -12,6 +12,8 @@
 pub use wengert_autograd as autograd;
 #[cfg(feature = "data")]
 pub use wengert_data as data;
+#[cfg(feature = "linalg")]
+pub use wengert_linalg as linalg;
 #[cfg(feature = "nn")]
 pub use wengert_nn as nn;
 #[cfg(feature = "optim")]

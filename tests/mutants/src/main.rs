@@ -19,7 +19,7 @@ usage: tests/mutants/run [OPTIONS]
   --seed S          draw by this seed (default 1)
   --count N         run N mutants, drawn by the seed (default: all)
   --only ID,ID      run these
-  --area A,A        run those of these lists: autograd, nn, optim, train, data
+  --area A,A        run those of these lists: autograd, linalg, nn, optim, train, data
   --own             run the tests of the crate itself, not those of crates that use it
   --switched        compile the mutants together, each behind a switch in the copy
   --prepare         make the copy with the switches and leave it so, run nothing
@@ -115,6 +115,7 @@ fn steps(area: &str, own: bool) -> Vec<Step> {
             "wengert-autograd",
             &[("wengert-nn", ALL), ("wengert-optim", ALL), ("wengert-train", ALL)],
         ),
+        "linalg" => ("wengert-linalg", &[]),
         "models" => ("wengert", &[]),
         "nn" => ("wengert-nn", &[("wengert-train", ALL)]),
         "optim" => ("wengert-optim", &[("wengert-train", ALL)]),
