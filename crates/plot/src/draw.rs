@@ -238,9 +238,13 @@ impl Chart {
                 let points = finite(piece).filter(|&(_, value)| y.holds(value));
                 let points: Vec<_> = points.map(|(a, b)| (x.place(a), y.place(b))).collect();
                 if line.style == Style::Dots || points.len() == 1 {
-                    points.iter().for_each(|&point| add([point, point]));
+                    for &point in &points {
+                        add([point, point]);
+                    }
                 } else {
-                    points.windows(2).for_each(|ends| add([ends[0], ends[1]]));
+                    for ends in points.windows(2) {
+                        add([ends[0], ends[1]]);
+                    }
                 }
             }
         }

@@ -223,5 +223,5 @@ fn examples_use_paths_of_wengert() {
     };
     let (facade, examples) = (paths("src/lib.rs"), paths("tests/facade/src/lib.rs"));
     assert_eq!(facade, examples);
-    assert_eq!(examples.len(), 8, "{examples:?}");
+    assert_eq!(examples.len(), 9, "{examples:?}");
 }

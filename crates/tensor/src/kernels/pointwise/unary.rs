@@ -216,7 +216,7 @@ macro_rules! unary_operations {
             Erfc as erfc in f64: |x| wide::erfc::<I>(x);
             /// Computes the distribution function of the standard normal distribution, ½ erfc(-x/√2), precise
             /// where it is small.
-            Ndtr as ndtr in f64: |x| wide::ndtr::<I>(x);
+            Ndtr as ndtr: |x| x.ndtr::<I>();
             /// Computes the number whose error function is x; ±∞ at ±1, NaN beyond. The error is at most 4
             /// units in the last place.
             Erfinv as erfinv in f64: |x| wide::erfinv::<I>(x);

@@ -6,15 +6,26 @@ use super::Math;
 use super::real::{clamp, polynomial};
 use crate::machine::Isa;
 
-/// Returns eʳ - 1 and k + `magic`.
+/// Returns r and k + `magic`.
 #[inline(always)]
-fn reduce<T: Math, I: Isa>(x: T) -> (T, T) {
+pub(super) fn remainder<T: Math, I: Isa>(x: T) -> (T, T) {
     let k = x.fma::<I>(T::K.log2_e, T::K.magic);
     let n = k - T::K.magic;
     let [high, low] = T::K.ln_2;
-    let r = n.fma::<I>(-low, n.fma::<I>(-high, x));
-    let p = (r * r).fma::<I>(polynomial::<T, I>(r, T::K.exp), r);
-    (p, k)
+    (n.fma::<I>(-low, n.fma::<I>(-high, x)), k)
+}
+
+/// Returns eʳ - 1.
+#[inline(always)]
+pub(super) fn small_exp_m1<T: Math, I: Isa>(r: T) -> T {
+    (r * r).fma::<I>(polynomial::<T, I>(r, T::K.exp), r)
+}
+
+/// Returns eʳ - 1 and k + `magic`.
+#[inline(always)]
+fn reduce<T: Math, I: Isa>(x: T) -> (T, T) {
+    let (r, k) = remainder::<T, I>(x);
+    (small_exp_m1::<T, I>(r), k)
 }
 
 #[inline(always)]

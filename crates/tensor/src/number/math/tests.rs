@@ -21,11 +21,14 @@ enum Function {
     Sigmoid,
     Softplus,
     Erf,
+    Ndtr,
     Sqrt,
     Recip,
     Powi(i32),
 }
-use Function::{Cos, Erf, Exp, ExpM1, Ln, Ln1p, Powi, Recip, Sigmoid, Sin, Softplus, Sqrt, Tanh};
+use Function::{
+    Cos, Erf, Exp, ExpM1, Ln, Ln1p, Ndtr, Powi, Recip, Sigmoid, Sin, Softplus, Sqrt, Tanh,
+};
 
 pub(crate) use wide::special_function;
 
@@ -50,7 +53,7 @@ impl<T: Math> Kernel for Apply<'_, T> {
                         y,
                         n,
                         #[inline(always)]
-                        |a| Math::$method::<I>(a),
+                        |a: T| a.$method::<I>(),
                     );
                 }
             };
@@ -64,6 +67,7 @@ impl<T: Math> Kernel for Apply<'_, T> {
             Sigmoid => map!(sigmoid),
             Softplus => map!(softplus),
             Erf => map!(erf),
+            Ndtr => map!(ndtr),
             Sqrt => map!(sqrt),
             Recip => map!(recip),
             // SAFETY: as above.
@@ -97,6 +101,8 @@ fn exact_f32(function: Function, x: f64) -> f64 {
         Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p() + if x.is_nan() { x } else { 0.0 },
         Erf => Wide::erf(x).nearest(),
+        Ndtr if x < -40.0 => 0.0,
+        Ndtr => 0.5 * Wide::erfc(-x * std::f64::consts::FRAC_1_SQRT_2).nearest(),
         Sqrt => x.sqrt(),
         Recip => 1.0 / x,
         Powi(k) => x.powi(k),
@@ -153,7 +159,7 @@ fn worst_f32(function: Function, stride: usize) -> [(f64, f32); 2] {
 }
 
 /// The error bounds for `f32` and for `f64`.
-const BOUNDS: [(Function, f64, f64); 15] = [
+const BOUNDS: [(Function, f64, f64); 16] = [
     (Exp, 1.1, 1.1),
     (ExpM1, 1.5, 1.5),
     (Ln, 1.0, 1.0),
@@ -164,6 +170,7 @@ const BOUNDS: [(Function, f64, f64); 15] = [
     (Sigmoid, 2.5, 2.5),
     (Softplus, 2.0, 2.0),
     (Erf, 1.5, 1.5),
+    (Ndtr, 4.0, 2.0),
     (Sqrt, 0.5001, 0.5001),
     (Recip, 0.5001, 0.5001),
     (Powi(3), 0.6, 4.0),
@@ -247,6 +254,7 @@ fn exact_f64(function: Function, x: f64) -> Wide {
             if k < 0 { one / power } else { power }
         }
         Sqrt | Recip => unreachable!("correctly rounded by the processor"),
+        Ndtr => unreachable!("compared with mpmath in wide.rs"),
     }
 }
 
@@ -261,7 +269,7 @@ fn covered(function: Function, x: f64) -> bool {
             Ln1p => x > -1.0,
             Sin | Cos => size <= f64::NEAR,
             Powi(k) => size.ln().abs() * f64::from(k.abs()) < 600.0,
-            Tanh | Erf | Sqrt | Recip => true,
+            Tanh | Erf | Ndtr | Sqrt | Recip => true,
         }
 }
 
@@ -269,7 +277,7 @@ fn covered(function: Function, x: f64) -> bool {
 fn f64_bounds_hold() {
     let sample = sample(if cfg!(miri) { 100 } else { 160_000 });
     for (function, _, bound) in BOUNDS {
-        if matches!(function, Sqrt | Recip) {
+        if matches!(function, Sqrt | Recip | Ndtr) {
             continue;
         }
         let x: Vec<f64> = sample.iter().copied().filter(|&x| covered(function, x)).collect();
@@ -344,6 +352,7 @@ fn special<T: Math + std::fmt::Debug>() {
             &[(inf, inf), (-inf, 0.0), (1e4, 1e4), (-1e4, 0.0), (0.0, std::f64::consts::LN_2)],
         ),
         (Erf, &[(inf, 1.0), (-inf, -1.0), (0.0, 0.0), (-0.0, -0.0), (7.0, 1.0), (-7.0, -1.0)]),
+        (Ndtr, &[(inf, 1.0), (-inf, 0.0), (0.0, 0.5), (-0.0, 0.5), (40.0, 1.0), (-40.0, 0.0)]),
         (Sqrt, &[(inf, inf), (-1.0, nan), (-0.0, -0.0), (4.0, 2.0)]),
         (Recip, &[(inf, 0.0), (-inf, -0.0), (0.0, inf), (-0.0, -inf)]),
         (Powi(0), &[(0.0, 1.0), (inf, 1.0), (-3.0, 1.0)]),
