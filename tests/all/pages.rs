@@ -124,6 +124,31 @@ fn the_lists_of_pages_use_their_titles() {
     assert!(count > 25, "{count}");
 }
 
+#[test]
+fn the_list_of_documents_names_every_page_of_its_folder() {
+    let list = links(&read("docs/README.md"));
+    let listed: BTreeSet<PathBuf> =
+        list.iter().map(|(_, target)| Path::new("docs").join(target)).collect();
+    for page in pages().into_iter().filter(|page| page.starts_with("docs")) {
+        assert!(page.ends_with("README.md") || listed.contains(&page), "{}", page.display());
+    }
+}
+
+#[test]
+fn readme_names_every_example() {
+    let readme = read("README.md");
+    let mut count = 0;
+    for entry in std::fs::read_dir(root().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
 /// The first cells of the index of terms, split at commas.
 fn terms() -> Vec<String> {
     let page = read("docs/how-it-works.md");
