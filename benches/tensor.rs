@@ -79,10 +79,10 @@ fn contraction(c: &mut Criterion) {
     group.bench_function("ij,jk->ik, 8, by hand", |b| b.iter(|| x.matmul(&y)));
     let (q, k) = (normal(&[8, 128, 4, 32]), normal(&[8, 128, 4, 32]));
     group.bench_function("scores of attention", |b| {
-        b.iter(|| Tensor::einsum("bihd,bjhd->bhij", &[&q, &k]))
+        b.iter(|| Tensor::einsum("bihd,bjhd->bhij", &[&q, &k]));
     });
     group.bench_function("scores of attention, by hand", |b| {
-        b.iter(|| q.transpose(1, 2).matmul_t(&k.transpose(1, 2), false, true))
+        b.iter(|| q.transpose(1, 2).matmul_t(&k.transpose(1, 2), false, true));
     });
     let (x, y) = (normal(&[512, 64]), normal(&[512, 64]));
     group.bench_function("products of rows", |b| b.iter(|| Tensor::einsum("bi,bi->b", &[&x, &y])));
@@ -101,17 +101,17 @@ fn indexing(c: &mut Criterion) {
         let name = format!("{n}×{width}");
         group.throughput(Throughput::Elements((n * width) as u64));
         group.bench_function(BenchmarkId::new("index_select", &name), |b| {
-            b.iter(|| x.index_select(0, &rows))
+            b.iter(|| x.index_select(0, &rows));
         });
         group.bench_function(BenchmarkId::new("index_add", &name), |b| {
-            b.iter(|| x.index_add(0, &rows, &x))
+            b.iter(|| x.index_add(0, &rows, &x));
         });
         group.bench_function(BenchmarkId::new("gather", &name), |b| b.iter(|| x.gather(0, &index)));
         group.bench_function(BenchmarkId::new("scatter", &name), |b| {
-            b.iter(|| x.scatter(0, &index, &x))
+            b.iter(|| x.scatter(0, &index, &x));
         });
         group.bench_function(BenchmarkId::new("scatter_add", &name), |b| {
-            b.iter(|| x.scatter_add(0, &index, &x))
+            b.iter(|| x.scatter_add(0, &index, &x));
         });
         group.bench_function(BenchmarkId::new("cumsum", &name), |b| b.iter(|| x.cumsum(0)));
     }
