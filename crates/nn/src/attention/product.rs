@@ -368,7 +368,7 @@ impl<'t, T: Float> AttentionBlock<'t, T> {
             None => scores.softmax(-1),
             Some(mask) if some_may_be_empty => {
                 // A row of -∞ would give NaN. Its weights are set to 0 afterwards.
-                let empty = mask.broadcast_to(scores.shape()).all(&[-1], true);
+                let empty = if mask.rank() == 0 { mask } else { mask.all(&[-1], true) };
                 let scores = scores.masked_fill(mask, f64::NEG_INFINITY).masked_fill(empty, 0);
                 scores.softmax(-1).masked_fill(empty, 0)
             }
