@@ -113,7 +113,7 @@ impl<'t, T: Float> Attention<'t, T> {
     #[track_caller]
     pub(super) fn for_heads(&self, n: usize, heads: usize, tape: &'t Tape<T>) -> Self {
         let shapes = self.blocked.iter().map(|mask| mask.shape());
-        for shape in shapes.chain(self.bias.map(|bias| bias.shape())) {
+        for shape in shapes.chain(self.bias.map(Var::shape)) {
             if let [own, l, s] = *shape
                 && own != 1
                 && own != n * heads
