@@ -189,7 +189,7 @@ pub fn lecun_normal<T: Float>(param: &mut Param<T>, rng: &mut (impl Rng + ?Sized
 /// ```
 ///
 /// # Panics
-/// If the standard deviation is not positive, or `low` is not below `high`.
+/// If the mean is not finite, the standard deviation is not positive and finite, or `low` is not below `high`.
 #[track_caller]
 pub fn truncated_normal<T: Float>(
     param: &mut Param<T>,
@@ -198,12 +198,21 @@ pub fn truncated_normal<T: Float>(
     [low, high]: [f64; 2],
     rng: &mut (impl Rng + ?Sized),
 ) {
-    assert!(std > 0.0, "truncated_normal: the standard deviation must be positive, got {std:?}");
+    assert!(mean.is_finite(), "truncated_normal: the mean must be finite, got {mean:?}");
+    assert!(
+        std > 0.0 && std.is_finite(),
+        "truncated_normal: the standard deviation must be positive and finite, got {std:?}"
+    );
     assert!(low < high, "truncated_normal: low must be below high, got {low:?} and {high:?}");
     let [a, b] = [low, high].map(|end| (end - mean) / std);
     // The point of the interval where the density is largest, and the ends of the interval in which it is
     // above 2⁻⁵³ of that.
     let top = 0f64.clamp(a, b);
+    if top.abs() > 1e100 {
+        // So far away, all numbers are rounded to the end of the interval.
+        param.set(Tensor::full_of(&param.shape(), T::of(mean.clamp(low, high))));
+        return;
+    }
     let far = (top * top + 2.0 * 53.0 * std::f64::consts::LN_2).sqrt();
     let (from, to) = (a.max(-far), b.min(far));
     let shape = param.shape();
@@ -479,6 +488,37 @@ mod tests {
             assert!((found - top - centre).abs() < 5.0 * spread / n.sqrt(), "{found}");
             assert!((deviation / spread - 1.0).abs() < 0.06, "{deviation} for {spread}");
         }
+    }
+
+    #[test]
+    fn truncated_normal_far_from_the_mean_is_at_the_end() {
+        let mut param = Param::<f64>::new(Tensor::zeros_of(&[3]));
+        for (std, [low, high], end) in [
+            (1e-300, [1.0, 2.0], 1.0),
+            (1.0, [1e200, f64::INFINITY], 1e200),
+            (1e-10, [f64::NEG_INFINITY, -1e305], -1e305),
+            (1.0, [1e9, 2e9], 1e9),
+        ] {
+            truncated_normal(&mut param, 0.0, std, [low, high], &mut Philox::new(1));
+            let values = param.value().to_vec();
+            assert!(values.iter().all(|x| (x / end - 1.0).abs() < 1e-15), "{values:?}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "truncated_normal: the mean must be finite, got NaN")]
+    fn truncated_normal_refuses_a_mean_that_is_not_finite() {
+        let mut param = Param::<f64>::new(Tensor::zeros_of(&[3]));
+        truncated_normal(&mut param, f64::NAN, 1.0, [1.0, 2.0], &mut Philox::new(1));
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "truncated_normal: the standard deviation must be positive and finite, got inf"
+    )]
+    fn truncated_normal_refuses_an_infinite_deviation() {
+        let mut param = Param::<f64>::new(Tensor::zeros_of(&[3]));
+        truncated_normal(&mut param, 0.0, f64::INFINITY, [1.0, 2.0], &mut Philox::new(1));
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn check_lines<P: Quantity>(of: &str, name: &str, weights: &P, none: f64) {
     let mut lines = numbers.chunks(shape[shape.len() - 1]);
     if let Some(line) = lines.position(|line| {
         line.iter().all(|x| x.to() == none)
-            || line.iter().map(|x| x.to()).sum::<f64>() == f64::INFINITY
+            || P::Float::of(line.iter().map(|x| x.to()).sum()).to() == f64::INFINITY
     }) {
         weights.refuse(format!(
             "{of}: {name} must have a weight above 0 and a finite sum in each distribution, but distribution {line} of shape \

@@ -177,7 +177,7 @@ macro_rules! of_odds {
             /// that of the parameters; `()` gives one draw for each of them.
             ///
             /// # Panics
-            /// If the result would have too many axes or elements.
+            /// If the result would have too many axes or elements, or a `total_count` is above 10¹⁸.
             #[track_caller]
             pub fn sample(&self, shape: impl Sizes, rng: &mut (impl Rng + ?Sized)) -> Tensor<P::Float> {
                 let shape =
@@ -187,6 +187,13 @@ macro_rules! of_odds {
                     odds: for_each(&self.odds, &shape),
                     logits: self.logits,
                 };
+                let counts = $numbers.counts.iter().flatten();
+                if let Some(count) = counts.copied().find(|&count| count > MOST_ATTEMPTS) {
+                    self.odds.refuse(format!(
+                        concat!(stringify!($Name), ": sample: total_count must not be above 1e18, got {}"),
+                        count
+                    ))
+                }
                 draw::tensor(&shape, rng.next_u64(), &|i, $rng| {
                     let $numbers = $numbers.at(i);
                     $draw
@@ -195,6 +202,9 @@ macro_rules! of_odds {
         }
     };
 }
+
+/// The largest number of attempts whose successes can be drawn: they are counted in 64 bits.
+const MOST_ATTEMPTS: f64 = 1e18;
 
 fn first_of<'a, P>(list: &[&'a P]) -> Option<&'a P> {
     list.first().copied()

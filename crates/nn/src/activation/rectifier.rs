@@ -141,7 +141,9 @@ activations! {
     /// between them. The derivative is 0 at -3 and 1 at 3. (Howard and others, "Searching for
     /// MobileNetV3", 2019.)
     Hardswish as hardswish: |x| {
-        Var::where_(x.le(-3), 0, Var::where_(x.ge(3), x, x * (x + 3.0) / 6.0))
+        // The square of an infinite number would have the derivative NaN, although it is not selected.
+        let middle = x.clamp(-3.0, 3.0);
+        Var::where_(x.le(-3), 0, Var::where_(x.ge(3), x, middle * (middle + 3.0) / 6.0))
     };
 }
 

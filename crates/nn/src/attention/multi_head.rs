@@ -27,7 +27,7 @@ use wengert_tensor::{Float, Tensor};
 /// Queries are [L, N, size], keys [S, N, size of keys], values [S, N, size of values], and the
 /// result is [L, N, size]; with [`batch_first`](MultiHeadAttention::batch_first), N is the first
 /// axis. Without the axis N, they are one sequence. Masks broadcast to [N, heads, L, S]; as in
-/// PyTorch, a mask may also be [N · heads, L, S].
+/// PyTorch, a mask may also be [N · heads, L, S]. Another mask of three axes is refused, unless its first size is 1.
 ///
 /// # Parameters
 /// Names and shapes are those of PyTorch: `in_proj_weight` contains the projections of queries,
@@ -286,7 +286,7 @@ impl<T: Float> MultiHeadAttention<T> {
         let [q, mut k, mut v] = self.projected(x, x, x, past);
         if !tape.is_shape_only() {
             let (mut keys, mut values) = (k.value(), v.value());
-            if let Some((old_keys, old_values)) = cache.state.take() {
+            if let Some((old_keys, old_values)) = &cache.state {
                 let [n, heads, _, size] = *keys.shape() else { unreachable!() };
                 let [of_n, of_heads, _, of_size] = *old_keys.shape() else { unreachable!() };
                 if [n, heads, size] != [of_n, of_heads, of_size] {
@@ -296,8 +296,8 @@ impl<T: Float> MultiHeadAttention<T> {
                         x.shape()
                     ))
                 }
-                keys = Tensor::concat(&[old_keys, keys], 2);
-                values = Tensor::concat(&[old_values, values], 2);
+                keys = Tensor::concat(&[old_keys.clone(), keys], 2);
+                values = Tensor::concat(&[old_values.clone(), values], 2);
             }
             [k, v] = [keys.clone(), values.clone()].map(|all| tape.constant(all));
             cache.state = Some((keys, values));
@@ -327,7 +327,7 @@ impl<T: Float> MultiHeadAttention<T> {
         heads: Var<'t, T>,
         q: Var<'t, T>,
     ) -> Attention<'t, T> {
-        let mut new = how.for_heads(heads.size(0), self.heads);
+        let mut new = how.for_heads(heads.size(0), self.heads, q.tape());
         if let Some(padding) = new.padding
             && q.rank() == 2
             && padding.rank() == 1

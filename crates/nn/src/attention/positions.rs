@@ -154,7 +154,7 @@ impl<T: Float> LearnedPositions<T> {
     fn added<'t>(&self, x: Var<'t, T>, start: usize) -> Var<'t, T> {
         let [positions, size] = *self.weight.shape() else { unreachable!() };
         let (len, shape) = sequence_axis("learned_positions", x, self.axis, size);
-        if start + len > positions {
+        if start.saturating_add(len) > positions {
             x.tape().shape_error(format!(
                 "learned_positions: expected at most {positions} positions, got {len} after {start} in an \
                  input {}",

@@ -1,6 +1,6 @@
 //! Scaled dot-product attention.
 
-use wengert_autograd::{Mask, Var};
+use wengert_autograd::{Mask, Tape, Var};
 use wengert_tensor::{Float, Shape, Tensor, broadcast_shapes};
 
 /// Blocks of scores have at most this number of elements. More scores are not held at once.
@@ -108,12 +108,26 @@ impl<'t, T: Float> Attention<'t, T> {
     }
 
     /// Returns these options with the masks and the bias in the form that broadcasts to the scores
-    /// of [N, heads, L, S].
-    pub(super) fn for_heads(&self, n: usize, heads: usize) -> Self {
+    /// of [N, heads, L, S]. A mask with three axes must have N · heads of the first, or 1: whether another size
+    /// is that of the sequences or of the heads would depend on the sizes.
+    #[track_caller]
+    pub(super) fn for_heads(&self, n: usize, heads: usize, tape: &'t Tape<T>) -> Self {
+        let shapes = self.blocked.iter().map(|mask| mask.shape());
+        for shape in shapes.chain(self.bias.map(Var::shape)) {
+            if let [own, l, s] = *shape
+                && own != 1
+                && own != n * heads
+            {
+                tape.shape_error(format!(
+                    "multi_head_attention: expected a mask or bias [L, S], [{}, L, S] for {n} sequences and \
+                     {heads} heads, or one that broadcasts to [{n}, {heads}, L, S], got {shape} (reshape it to \
+                     [{n}, 1, {l}, {s}] if it is that of the sequences)",
+                    n * heads
+                ))
+            }
+        }
         let split = |shape: Shape| match *shape {
-            [nh, l, s] if nh == n * heads => Some([n, heads, l, s]),
-            [1, ..] => None,
-            [own, l, s] if own == n => Some([n, 1, l, s]),
+            [own, l, s] if own == n * heads => Some([n, heads, l, s]),
             _ => None,
         };
         let mut new = self.clone();
@@ -302,18 +316,18 @@ impl<'t, T: Float> AttentionBlock<'t, T> {
         let [mut k, mut v] = [self.k, self.v];
         if queries {
             if let Some(past) = &mut how.causal {
-                *past += start;
+                *past = past.saturating_add(start);
                 // Later keys have the weight 0.
-                let keys = k.size(-2).min(*past + len);
+                let keys = k.size(-2).min(past.saturating_add(len));
                 [k, v] = [k, v].map(|x| x.narrow(-2, 0, keys));
+                let has_keys = |shape: Shape| shape.last().is_some_and(|&size| size > 1);
                 for mask in &mut how.blocked {
-                    if mask.size(-1) > 1 {
+                    if has_keys(mask.shape()) {
                         *mask = mask.narrow(-1, 0, keys);
                     }
                 }
-                how.bias = how.bias.map(|bias| match bias.size(-1) {
-                    1 => bias,
-                    _ => bias.narrow(-1, 0, keys),
+                how.bias = how.bias.map(|bias| {
+                    if has_keys(bias.shape()) { bias.narrow(-1, 0, keys) } else { bias }
                 });
             }
         } else {
@@ -330,13 +344,15 @@ impl<'t, T: Float> AttentionBlock<'t, T> {
         let mut scores = (self.q * scale).matmul_t(self.k, false, true);
         let (queries, keys) = (self.q.size(-2), self.k.size(-2));
         let mut mask = blocked.iter().copied().reduce(Mask::or);
+        let mut some_may_be_empty = mask.is_some();
         if let Some(bias) = *bias {
             scores = scores + bias;
             let out = bias.eq(f64::NEG_INFINITY);
             mask = Some(mask.map_or(out, |mask| mask.or(out)));
+            some_may_be_empty = true;
         }
         if let Some(past) = *causal
-            && past + 1 < keys
+            && past < keys.saturating_sub(1)
         {
             // Comparing positions is a part of the pointwise program: no mask is stored.
             let at = |from: usize, n: usize| {
@@ -350,13 +366,15 @@ impl<'t, T: Float> AttentionBlock<'t, T> {
         }
         let weights = match mask {
             None => scores.softmax(-1),
-            // A finite number in place of -∞: a row in which everything is masked would give NaN. The
-            // weights of masked keys are set to 0 afterwards.
-            Some(mask) => scores.masked_fill(mask, LOWEST).softmax(-1).masked_fill(mask, 0),
+            Some(mask) if some_may_be_empty => {
+                // A row of -∞ would give NaN. Its weights are set to 0 afterwards.
+                let empty = if mask.rank() == 0 { mask } else { mask.all(&[-1], true) };
+                let scores = scores.masked_fill(mask, f64::NEG_INFINITY).masked_fill(empty, 0);
+                scores.softmax(-1).masked_fill(empty, 0)
+            }
+            // With a causal mask alone, each query may attend to the first key.
+            Some(mask) => scores.masked_fill(mask, f64::NEG_INFINITY).softmax(-1),
         };
         if *dropout > 0.0 { weights.dropout(*dropout) } else { weights }
     }
 }
-
-/// The score of a masked key. Its exponential is 0 beside any other score.
-const LOWEST: f64 = -1e30;

@@ -74,6 +74,11 @@ impl Paths {
                 "ctc: expected log-probabilities [T, N, C] and labels [N, S], got {shape} and {got}"
             ))
         };
+        if times == 0 {
+            tape.shape_error(format!(
+                "ctc: expected log-probabilities [T, N, C] of at least one time step, got {shape}"
+            ))
+        }
         if samples != n || input_lengths.len() != n || label_lengths.len() != n {
             tape.shape_error(format!(
                 "ctc: log-probabilities {shape} require labels [{n}, S] and {n} lengths of inputs and of \
@@ -88,11 +93,11 @@ impl Paths {
         let mut paths = vec![blank as i64; n * l];
         for i in 0..n {
             let (time, length) = (input_lengths[i], label_lengths[i]);
-            if time == 0 || time > times || length > s {
+            if time > times || length > s {
                 tape.sample_error(
                     i,
                     format!(
-                        "ctc: sample {i} has input length {time} and label length {length}: expected 1 to \
+                        "ctc: sample {i} has input length {time} and label length {length}: expected 0 to \
                          {times} and 0 to {s}"
                     ),
                 )
@@ -150,7 +155,15 @@ impl Paths {
                 Var::where_(tape.mask(runs), next, forward)
             };
         }
-        Var::where_(ends, forward, LN_0).logsumexp(&[1], false)
+        let all = Var::where_(ends, forward, LN_0).logsumexp(&[1], false);
+        if !input_lengths.contains(&0) {
+            return all;
+        }
+        // No steps spell the empty sequence, and no other one.
+        let none = Tensor::from_fn(&[n], |i| input_lengths[i] == 0);
+        let spelt = self.ends.select(1, 0).to_vec();
+        let of_none = Tensor::from_fn(&[n], |i| T::of(if spelt[i] { 0.0 } else { LN_0 }));
+        Var::where_(tape.mask(none), tape.constant(of_none), all)
     }
 }
 

@@ -173,16 +173,14 @@ pub fn multilabel_margin_with<'t, T: Float>(
         ))
     }
     let count = shape[shape.rank() - 1];
+    let targets = if shape.rank() == 1 { targets.unsqueeze(0) } else { targets };
+    let index = targets.checked_classes_except(op, 2, count, -1);
     tape.scope(op, || {
-        let (x, targets) = match shape.rank() {
-            1 => (scores.unsqueeze(0), targets.unsqueeze(0)),
-            _ => (scores, targets),
-        };
+        let x = if shape.rank() == 1 { scores.unsqueeze(0) } else { scores };
         // A position counts if no position up to it is negative: [N, positions].
         let upto = Tensor::from_fn(&[count, count], |i| i % count <= i / count);
         let ends = targets.lt(0).unsqueeze(1).and(tape.mask(upto)).any(&[2], false);
         let counts = ends.not().unsqueeze(2);
-        let index = targets.checked_classes_except(op, 2, count, -1);
         let numbers = Tensor::from_fn(&[count], |i| i as i64);
         let own = index.eq(numbers).and(counts).any(&[1], true);
         // [N, positions, C]

@@ -81,6 +81,10 @@ pub(super) fn run<'t, T: Float, const S: usize, C: RecurrentCell<T, S>>(
             Some(by_time.reshape([steps, n, 1]))
         }
     };
+    if let Some(mask) = mask {
+        // A derivative at NaN or infinity would be NaN, although its cotangent is 0.
+        x = Var::where_(mask, x, 0);
+    }
     let directions = options.directions();
     let sizes = cells[0].sizes();
     let mut given = [x; S];

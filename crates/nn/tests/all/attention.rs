@@ -359,6 +359,59 @@ fn caches() {
     }
 }
 
+/// A cache that does not fit stays as it was.
+#[test]
+fn a_refused_call_leaves_the_cache() {
+    let layer = MultiHeadAttention::<f64>::of(4, 2, &mut Philox::new(1)).batch_first();
+    let mut cache = KvCache::new();
+    let tape = Tape::inference();
+    layer.run_cached(tape.constant(normal(&[2, 3, 4], 1)), &mut cache);
+    let refused = tape.catch(|| layer.run_cached(tape.constant(normal(&[1, 3, 4], 1)), &mut cache));
+    assert!(refused.is_err());
+    assert_eq!(cache.len(), 3);
+}
+
+/// A masked key has no weight, however small the scores of the other keys are: also that of a bias of the
+/// lowest number, and that of a product.
+#[test]
+fn scores_of_any_size_beside_masked_keys() {
+    let tape = Tape::<f32>::new();
+    let q = tape.watch(Tensor::from([[1e17f32, 0.0]]));
+    let k = tape.watch(Tensor::from([[-1e17f32, 0.0], [1.0, 0.0]]));
+    let v = tape.watch(Tensor::from([[1.0f32], [2.0]]));
+    let how = Attention::new().block(tape.mask(Tensor::from([[false, true]])));
+    let y = scaled_dot_product_attention(q, k, v, &how);
+    assert_eq!(y.value().to_vec(), [1.0]);
+    assert!(y.grad(&[q])[0].value().to_vec().iter().all(|&g| g == 0.0));
+    let x = tape.watch(normal(&[3, 2], 1).cast());
+    let lowest = tape.constant(Tensor::full(&[3], f64::from(f32::MIN)));
+    let y = scaled_dot_product_attention(x, x, x, &Attention::new().bias(lowest).causal());
+    let mean = x.value().mean(&[0], false);
+    near(&y.value().select(0, 0).cast(), &x.value().select(0, 0).cast(), 0.0);
+    near(&y.value().select(0, 2).cast(), &mean.cast(), 1e-6);
+    assert!(y.sum_all().grad(&[x])[0].value().to_vec().iter().all(|g| g.is_finite()));
+}
+
+/// Masks and biases of any rank, in blocks of queries, too.
+#[test]
+fn masks_and_biases_without_axes() {
+    for len in [3, 1100] {
+        let tape = Tape::<f64>::new();
+        let x = tape.watch(normal(&[len, 2], 1));
+        let plain = scaled_dot_product_attention(x, x, x, &Attention::new().causal()).value();
+        let none = tape.mask(Tensor::scalar_of(false));
+        let bias = tape.constant(Tensor::scalar_of(0.5));
+        for how in [Attention::new().causal().block(none), Attention::new().bias(bias).causal()] {
+            near(&scaled_dot_product_attention(x, x, x, &how).value(), &plain, 1e-13);
+        }
+    }
+    let tape = Tape::<f64>::new();
+    let x = tape.watch(normal(&[3, 2], 1));
+    let all = scaled_dot_product_attention(x, x, x, &Attention::new()).value();
+    let how = Attention::new().causal_after(usize::MAX);
+    assert_eq!(scaled_dot_product_attention(x, x, x, &how).value(), all);
+}
+
 /// The positions by their formulas.
 #[test]
 fn positions() {
@@ -480,7 +533,23 @@ fn wrong_shapes_are_refused_at_the_line_of_the_call() {
         layer.run_cached(x(&[1, 3, 4]), &mut cache),
         "multi_head_attention: the cache is of 2 sequences with 2 heads of size 2, got an input [1, 3, 4]"
     );
+    // Three sequences, or three heads? This must not depend on the sizes.
+    for n in [2, 3] {
+        let x = x(&[5, n, 4]);
+        let mask = tape.mask(Tensor::from_fn(&[n, 5, 5], |_| false));
+        let layer = MultiHeadAttention::new(4, 2, rng);
+        panics!(
+            layer.run(x, x, x, &Attention::new().block(mask)),
+            &format!(
+                "or one that broadcasts to [{n}, 2, L, S], got [{n}, 5, 5] (reshape it to [{n}, 1, 5, 5] if"
+            )
+        );
+    }
     let learned = LearnedPositions::new(3, 4, rng);
+    panics!(
+        learned.from(x(&[2, 4]), usize::MAX),
+        "learned_positions: expected at most 3 positions"
+    );
     panics!(
         learned.from(x(&[2, 4]), 2),
         "learned_positions: expected at most 3 positions, got 2 after 2 in an input [2, 4]"

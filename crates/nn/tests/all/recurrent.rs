@@ -265,6 +265,18 @@ fn lengths_are_those_of_single_sequences() {
     let padded = tape.watch(padded);
     let (same, _) = layer.run_lengths(padded, &lengths, None);
     assert_eq!(same.value(), y.value());
+    let batch = tape.watch(x);
+    let [mut all, mut same] = [batch, padded].map(|x| {
+        let gradients = layer.run_lengths(x, &lengths, None).0.square().sum_all().backward_retain();
+        let mut list = vec![gradients.wrt(x).unwrap().clone()];
+        layer.visit(&Path::root(), &mut |_, state| {
+            list.push(gradients.get(state.downcast_ref::<Param<f64>>().unwrap()).unwrap().clone());
+        });
+        list
+    });
+    assert_eq!(all.len(), 17);
+    assert_eq!(all.pop(), same.pop());
+    assert_eq!(all, same);
 }
 
 /// Two pieces with the state carried between them give the same as the whole sequence, and the gradient

@@ -342,6 +342,26 @@ fn ctc_without_an_alignment_is_infinite_or_0() {
     let loss = ctc_with(x, &Tensor::from([[1i64]]), &[2], &[1], Reduction::Sum);
     assert!((loss.item() - 1.0).abs() < 1e-12);
     assert_eq!(loss.grad(&[x])[0].value().to_vec(), [-1.0, 0.0, 0.0, -1.0]);
+    // No steps spell the empty sequence only, as in PyTorch.
+    let x = tape.watch(numbers(&[2, 3, 3], 1).log_softmax(2));
+    let labels = Tensor::from([[1i64], [1], [1]]);
+    let losses = ctc_with(x, &labels, &[0, 0, 2], &[0, 1, 1], Reduction::None);
+    let alone = ctc_with(x.narrow(1, 2, 1), &Tensor::from([[1i64]]), &[2], &[1], Reduction::Sum);
+    assert_eq!(losses.value().to_vec(), [0.0, f64::INFINITY, alone.item()]);
+    let gradient = losses.narrow(0, 2, 1).sum_all().grad(&[x])[0].value();
+    assert!(gradient.narrow(1, 0, 2).to_vec().iter().all(|&g| g == 0.0));
+}
+
+/// Infinite inputs have the derivatives of the straight ends.
+#[test]
+fn hardswish_at_infinity() {
+    let tape = Tape::<f64>::new();
+    let x = tape.watch(Tensor::from([f64::INFINITY, f64::NEG_INFINITY, 3.0, -3.0, 1.0]));
+    let y = wengert_nn::functional::hardswish(x);
+    assert_eq!(y.value().to_vec(), [f64::INFINITY, 0.0, 3.0, 0.0, 4.0 / 6.0]);
+    let slopes = y.sum_all().grad(&[x])[0].value().to_vec();
+    assert_eq!(slopes[..4], [1.0, 0.0, 1.0, 0.0]);
+    assert!((slopes[4] - 5.0 / 6.0).abs() < 1e-15);
 }
 
 #[test]
@@ -632,7 +652,19 @@ fn wrong_shapes_are_refused_in_words() {
             Box::new(|| {
                 _ = ctc_with(zeros(&[5, 1, 3]), &ids(&[1, 2]), &[6], &[1], Reduction::Sum).shape()
             }),
-            "ctc: sample 0 has input length 6 and label length 1: expected 1 to 5 and 0 to 2",
+            "ctc: sample 0 has input length 6 and label length 1: expected 0 to 5 and 0 to 2",
+        ),
+        (
+            Box::new(|| {
+                _ = ctc_with(zeros(&[0, 0, 3]), &ids(&[0, 2]), &[], &[], Reduction::Sum).shape()
+            }),
+            "ctc: expected log-probabilities [T, N, C] of at least one time step, got [0, 0, 3]",
+        ),
+        (
+            Box::new(|| {
+                _ = multilabel_margin(zeros(&[1, 3]), &Tensor::from([[2i64, -1, 7]])).shape()
+            }),
+            "multilabel_margin: class 7 of sample 0 is out of range 0..3",
         ),
         (
             Box::new(|| {

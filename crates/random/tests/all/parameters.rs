@@ -95,6 +95,8 @@ fn parameters_out_of_range_are_refused_at_the_callers_line() {
         Normal::new(0.0, 1.0).sample([-1], &mut Philox::new(0)) => "Normal: rsample: size -1";
         Poisson::new(1.0).sample([1, 1, 1, 1, 1, 1, 1, 1, 1], &mut Philox::new(0)) => "9";
         Poisson::new(2e19).sample((), &mut Philox::new(0)) => "must not be above 1e19";
+        Binomial::new(1e30, 0.5).sample((), &mut Philox::new(0)) => "Binomial: sample: total_count must not be above 1e18, got 1";
+        Categorical::new(Tensor::from([3e38f32, 3e38])) => "Categorical: probs must have a weight above 0 and a finite sum";
         kl_divergence(&Binomial::new(3.0, 0.5), &Binomial::new(4.0, 0.5)) => "must have the same total_count";
         kl_divergence(&Normal::new(Tensor::zeros([2]), 1.0), &Normal::new(Tensor::zeros([3]), 1.0)) => "kl_divergence: Normal";
         kl_divergence(&Categorical::new(Tensor::ones([2])), &Categorical::new(Tensor::ones([3]))) => "kl_divergence: Categorical";
