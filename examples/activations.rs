@@ -56,7 +56,7 @@ fn gated<'t>(x: Var<'t, f64>, unit: fn(Var<'t, f64>, isize) -> Var<'t, f64>) -> 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args_os().nth(1).map_or_else(|| PICTURE.into(), PathBuf::from);
     // No point lies on a kink.
-    let points: Vec<f64> = (0..800).map(|i| -4.995 + f64::from(i) * 0.0125).collect();
+    let points: Vec<f64> = (0..960).map(|i| -4.995 + f64::from(i) * 0.0125).collect();
     let pictures = ACTIVATIONS.map(|(name, activation)| {
         let tape = Tape::eval();
         let x = tape.watch(Tensor::from_slice(&points, &[points.len()]));
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let values = values.value().to_vec();
                 chart.line(Line::new(name, points.iter().copied().zip(values)))
             })
-            .y_range(-2.0, 4.0)
+            .y_range(-2.0, 6.5)
             .legend(Corner::UpperLeft)
     });
     charts(&pictures, &path)?;
