@@ -154,7 +154,7 @@ fn an_open_quote() {
         );
     }
     for text in
-        ["a,b\n1,\"x\"", "a,b\n1,\"x\"\"\"", "a,b\n1,x\"\n", "a,b\n1,\"\"\n", "a\n\"x\"y\"\n"]
+        ["a,b\n1,\"x\"", "a,b\n1,\"x\"\"\"", "a,b\n1,x\"\n", "a,b\n1,\"y,\"\n", "a\n\"x\"y\"\n"]
     {
         assert_eq!(parse(text).unwrap().len(), 1, "{text:?}");
     }
