@@ -115,8 +115,8 @@ fn text(bytes: &[u8], path: &Path) -> Result<(), DataError> {
         // Text in UTF-16 without a byte-order mark has zeros, and is UTF-8.
         None => match bytes.iter().position(|&byte| byte == 0) {
             Some(at) => {
-                let before = bytes[..at].iter().filter(|&&byte| byte == b'\n').count();
-                Err(DataError::NotUtf8 { path: path.into(), line: before as u64 + 1 })
+                let line = bytes[..at].split(|&byte| byte == b'\n').count() as u64;
+                Err(DataError::NotUtf8 { path: path.into(), line })
             }
             None => Ok(()),
         },
