@@ -1,13 +1,15 @@
-//! Draws activations with their first and second derivatives. `cargo run --example activations -- [file]`
+//! Draws activations with their first and second derivatives. `cargo run --release --example activations`
 //!
-//! The derivatives come from the tape: `grad` returns variables, so it can be called twice. The default
-//! file is `wengert-activations.svg` in the folder for temporary files.
+//! The derivatives come from the tape: `grad` returns variables, so it can be called twice. `-- FILE` writes the picture to
+//! another file than `target/activations/activations.svg`.
 
 use std::error::Error;
 use std::path::PathBuf;
 use wengert::nn::{Surrogate, functional as f};
 use wengert::plot::{Chart, Corner, Line, charts};
 use wengert::prelude::*;
+
+const PICTURE: &str = "target/activations/activations.svg";
 
 /// A function of a variable, with its name.
 type Activation = (&'static str, for<'t> fn(Var<'t, f64>) -> Var<'t, f64>);
@@ -52,10 +54,9 @@ fn gated<'t>(x: Var<'t, f64>, unit: fn(Var<'t, f64>, isize) -> Var<'t, f64>) -> 
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let elsewhere = || std::env::temp_dir().join("wengert-activations.svg");
-    let path = std::env::args_os().nth(1).map_or_else(elsewhere, PathBuf::from);
+    let path = std::env::args_os().nth(1).map_or_else(|| PICTURE.into(), PathBuf::from);
     // No point lies on a kink.
-    let points: Vec<f64> = (0..800).map(|i| -4.995 + f64::from(i) * 0.0125).collect();
+    let points: Vec<f64> = (0..960).map(|i| -4.995 + f64::from(i) * 0.0125).collect();
     let pictures = ACTIVATIONS.map(|(name, activation)| {
         let tape = Tape::eval();
         let x = tape.watch(Tensor::from_slice(&points, &[points.len()]));
@@ -69,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let values = values.value().to_vec();
                 chart.line(Line::new(name, points.iter().copied().zip(values)))
             })
-            .y_range(-2.0, 4.0)
+            .y_range(-2.0, 6.5)
             .legend(Corner::UpperLeft)
     });
     charts(&pictures, &path)?;

@@ -1,5 +1,5 @@
 //! Batch, mini-batch or single examples; scaled or unscaled data.
-//! `cargo run --release --example batch_or_stochastic`
+//! `cargo run --release --features linalg --example batch_or_stochastic`
 //!
 //! A step may use all examples, some, or one. More examples give a better direction, and fewer give more steps for the
 //! same work. The lesson fits a linear model to the progression of diabetes in 442 patients, where the least possible
@@ -98,7 +98,7 @@ impl Problem {
         let n = Diabetes::LEN as f64;
         let hessian = x.t().matmul(&x) * (2.0 / n);
         // At the minimum, the slope is zero: Xᵀ X w = Xᵀ y.
-        let best = solve(&hessian, &(x.t().matmul(&y) * (2.0 / n)).squeeze(1)).unsqueeze(1);
+        let best = hessian.solve(x.t().matmul(&y) * (2.0 / n));
         let residuals = &x.matmul(&best) - &y;
         // The residuals are perpendicular to each feature.
         let slopes = x.t().matmul(&residuals).abs().max(&[0, 1], false).item();
@@ -107,22 +107,10 @@ impl Problem {
         Problem { x, y, hessian, least, at_zero }
     }
 
-    /// Returns the largest and the smallest curvature of any direction: the extreme eigenvalues of the Hessian. To
-    /// multiply a vector by a matrix, again and again, turns it to the largest one; to solve, to the smallest.
+    /// Returns the largest and the smallest curvature of any direction: the extreme eigenvalues of the Hessian.
     fn curvatures(&self) -> (f64, f64) {
-        let limit = |next: &dyn Fn(&Tensor<f64>) -> Tensor<f64>| {
-            let mut v = Tensor::ones_of(&[self.x.size(1)]);
-            let mut length = 0.0;
-            for _ in 0..500 {
-                v = next(&v);
-                length = v.square().sum_all().sqrt();
-                v /= length;
-            }
-            length
-        };
-        let largest = limit(&|v| self.hessian.matmul(&v.unsqueeze(1)).squeeze(1));
-        let smallest = 1.0 / limit(&|v| solve(&self.hessian, v));
-        (largest, smallest)
+        let ascending = self.hessian.eigvalsh().to_vec();
+        (ascending[ascending.len() - 1], ascending[0])
     }
 
     /// Returns half of the inverse of the curvature that a step may meet. All examples have the curvature of the loss.
@@ -156,27 +144,4 @@ impl Problem {
         }
         losses
     }
-}
-
-/// Solves a x = b: Gaussian elimination, with the largest pivot of each column.
-fn solve(a: &Tensor<f64>, b: &Tensor<f64>) -> Tensor<f64> {
-    let n = b.numel();
-    let (mut a, mut x) = (a.to_vec(), b.to_vec());
-    for k in 0..n {
-        let size = |row: &usize| a[row * n + k].abs();
-        let pivot = (k..n).max_by(|i, j| size(i).total_cmp(&size(j))).expect("a row");
-        assert!(a[pivot * n + k] != 0.0, "the matrix is singular");
-        (0..n).for_each(|j| a.swap(k * n + j, pivot * n + j));
-        x.swap(k, pivot);
-        for i in k + 1..n {
-            let factor = a[i * n + k] / a[k * n + k];
-            (k..n).for_each(|j| a[i * n + j] -= factor * a[k * n + j]);
-            x[i] -= factor * x[k];
-        }
-    }
-    for k in (0..n).rev() {
-        let known: f64 = (k + 1..n).map(|j| a[k * n + j] * x[j]).sum();
-        x[k] = (x[k] - known) / a[k * n + k];
-    }
-    Tensor::from_vec(x, &[n])
 }

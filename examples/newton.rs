@@ -1,4 +1,5 @@
-//! Newton's method with the exact Hessian, beside gradient descent. `cargo run --release --example newton`
+//! Newton's method with the exact Hessian, beside gradient descent.
+//! `cargo run --release --features linalg --example newton`
 //!
 //! Gradient descent knows the slope. Newton's method also knows the curvature: it goes to the lowest point of the
 //! parabola that has the same slope and curvature, x ← x - H⁻¹ ∇f. Near the minimum, each step squares the error, so
@@ -55,7 +56,7 @@ fn newton(
         let tape = Tape::new();
         let x = tape.constant(points[points.len() - 1].clone());
         let (slope, curvature) = (grad(&f, x).value(), hessian(&f, x).value());
-        points.push(&x.value() - &solve(&curvature, &slope));
+        points.push(&x.value() - &curvature.solve(&slope));
     }
     points
 }
@@ -154,29 +155,6 @@ fn logistic_loss<'t>(w: Var<'t, f64>, x: &Tensor<f64>, y: &Tensor<f64>) -> Var<'
     let tape = w.tape();
     let z = tape.constant(x.clone()).matmul(w.unsqueeze(1)).squeeze(1);
     (z.softplus() - tape.constant(y.clone()) * z).mean_all() + RIDGE * w.square().sum_all()
-}
-
-/// Solves a x = b: Gaussian elimination, with the largest pivot of each column.
-fn solve(a: &Tensor<f64>, b: &Tensor<f64>) -> Tensor<f64> {
-    let n = b.numel();
-    let (mut a, mut x) = (a.to_vec(), b.to_vec());
-    for k in 0..n {
-        let size = |row: &usize| a[row * n + k].abs();
-        let pivot = (k..n).max_by(|i, j| size(i).total_cmp(&size(j))).expect("a row");
-        assert!(a[pivot * n + k] != 0.0, "the matrix is singular");
-        (0..n).for_each(|j| a.swap(k * n + j, pivot * n + j));
-        x.swap(k, pivot);
-        for i in k + 1..n {
-            let factor = a[i * n + k] / a[k * n + k];
-            (k..n).for_each(|j| a[i * n + j] -= factor * a[k * n + j]);
-            x[i] -= factor * x[k];
-        }
-    }
-    for k in (0..n).rev() {
-        let known: f64 = (k + 1..n).map(|j| a[k * n + j] * x[j]).sum();
-        x[k] = (x[k] - known) / a[k * n + k];
-    }
-    Tensor::from_vec(x, &[n])
 }
 
 fn distances(points: &[Tensor<f64>], to: &Tensor<f64>) -> Vec<f64> {

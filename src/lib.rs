@@ -99,7 +99,7 @@
 //! | `plots` | [`plot`]: SVG and PNG plots, without system libraries | 46 |
 //! | both | | 52 |
 //!
-//! Four further features are disabled by default, and add packages:
+//! Five further features are disabled by default, and add packages:
 //!
 //! | feature | | packages |
 //! |---|---|---|
@@ -107,7 +107,10 @@
 //! | `csv` | `data::Csv`: tables in text files | 3 |
 //! | `images` | `data::ImageFolder`: folders of PNG and JPEG pictures; enables `csv` | 14 |
 //! | `linalg` | `linalg::Linalg`: solvers and factorisations of matrices, with derivatives | 1 |
-//! | `download` | fetching data sets: `data::Mnist::load_or_download` | 27 |
+//! | `download` | fetching data sets: `data::Mnist::load_or_download` | 31 |
+//!
+//! Without `download`, all packages are Rust. The encryption of its connections is the package `ring`, which contains C
+//! and assembly: building it needs a C compiler.
 
 /// The traits of random number generators. [`Philox`](tensor::Philox) implements
 /// [`Rng`](rand::Rng), the trait that functions with random draws require. Import

@@ -98,6 +98,57 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(count > 100, "{count}");
 }
 
+/// A path in the text leads to a file, and not only a link.
+#[test]
+fn every_path_in_backticks_exists() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for page in ["README.md", "CONTRIBUTING.md", "docs/how-it-works.md", "docs/from-pytorch.md"] {
+        let text = read(page);
+        for word in prose(&text).split('`').skip(1).step_by(2) {
+            let folders = ["crates/", "examples/", "docs/", "data/mnist", "benches/"];
+            let is_path = folders.iter().any(|folder| word.starts_with(folder))
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+            if is_path {
+                count += 1;
+                if !root().join(word).exists() {
+                    wrong.push(format!("{page}: {word}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "paths without a file:\n{}", wrong.join("\n"));
+    assert!(count > 30, "{count}");
+}
+
+/// The table of examples in the README has a row for each, which names the features that it needs.
+#[test]
+fn the_readme_lists_every_example_with_its_features() {
+    let (readme, manifest) = (read("README.md"), read("Cargo.toml"));
+    let (_, table) = readme.split_once("| example | content |").expect("a table of examples");
+    let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    for entry in std::fs::read_dir(root().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
+        let cell = format!("`{name}`");
+        let row = rows.iter().find(|row| row.split('|').nth(1).unwrap().contains(&cell));
+        let row = row.unwrap_or_else(|| panic!("no row of the table names {cell}"));
+        let features = format!("name = \"{name}\"\nrequired-features = [");
+        let needed = manifest.split_once(&features).map_or("", |(_, rest)| rest);
+        let needed = needed.split(']').next().unwrap();
+        for feature in needed.split('"').skip(1).step_by(2) {
+            let is_default = ["train", "plots"].contains(&feature);
+            assert!(
+                is_default || row.contains(&format!("--features {feature}")),
+                "{cell} needs the feature `{feature}`: {row}"
+            );
+        }
+    }
+}
+
 /// The lists of pages use the titles of the pages, so that a reader recognises them.
 #[test]
 fn the_lists_of_pages_use_their_titles() {

@@ -133,13 +133,14 @@ impl Csv {
 
     /// Reads columns as those of the same name in another table, or of the same index without headers: with the same
     /// type, the same categories in the same order, and the same means for missing numbers. A new category is an
-    /// error.
+    /// error. The columns have the order of the other table, whatever their order in the file, so that the inputs of a model
+    /// keep their places. Columns that the other table lacks follow; columns that the file lacks are absent.
     ///
     /// ```
     /// use wengert::data::Csv;
-    /// let train = Csv::new().parse(b"size,price\nsmall,3\nlarge,9\n", "train").unwrap();
-    /// let test = Csv::new().like(&train).parse(b"size\nsmall\n", "test").unwrap();
-    /// assert_eq!(test.inputs().to_vec(), [0.0, 1.0]); // large, small
+    /// let train = Csv::new().parse(b"size,rooms,price\nsmall,1,3\nlarge,4,9\n", "train").unwrap();
+    /// let test = Csv::new().like(&train).parse(b"rooms,size\n2,small\n", "test").unwrap();
+    /// assert_eq!(test.inputs().to_vec(), [0.0, 1.0, 2.0]); // large, small, rooms
     /// assert!(Csv::new().like(&train).parse(b"size\nhuge\n", "test").is_err());
     /// ```
     pub fn like(mut self, table: &Table) -> Self {
@@ -150,14 +151,14 @@ impl Csv {
     /// Reads a table from a file.
     ///
     /// # Errors
-    /// If the file cannot be read, a line has another number of cells than the first, a value is not of the type of
-    /// its column, or a value is missing and [`Missing::Error`] is set.
+    /// If the file cannot be read or is of another kind, a line has another number of cells than the first, a quote is not
+    /// closed, a value is not of the type of its column, or a value is missing and [`Missing::Error`] is set.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Table, DataError> {
         let path = path.as_ref();
         read::table(self, &Unpacked::open(path)?.read_all()?, path)
     }
 
-    /// Parses the bytes of a table. Errors use `name` as the path.
+    /// Parses the bytes of a table, which are not compressed. Errors use `name` as the path.
     ///
     /// # Errors
     /// As [`read`](Csv::read).
@@ -318,7 +319,7 @@ impl Table {
         DataError::Cell {
             path: self.path.clone(),
             line: self.lines.get(row).copied().unwrap_or(0),
-            column: column + 1,
+            column: self.columns[column].index + 1,
             header: self.headers.then_some(name),
             problem,
         }

@@ -251,6 +251,14 @@ pub enum DataError {
         /// The number of cells of the line.
         found: usize,
     },
+    /// A quote is not closed, so that the rest of the table is one cell.
+    #[error("{}: line {line}: a quote is opened and not closed before the end of the file", path.display())]
+    OpenQuote {
+        /// The file.
+        path: PathBuf,
+        /// The number of the line in the file, counted from 1.
+        line: u64,
+    },
     /// A line of a text is not UTF-8.
     #[error("{}: line {line}: the text is not UTF-8; save the file as UTF-8", path.display())]
     NotUtf8 {

@@ -184,7 +184,9 @@ pub enum CellProblem {
     )]
     TooManyCategories(usize),
     /// The text is not one of the categories.
-    #[error("{found:?} is not one of the {count} categories of the column")]
+    #[error(
+        "{found:?} is not one of the {count} categories of the column in the table that Csv::like names"
+    )]
     Category {
         /// The text.
         found: String,

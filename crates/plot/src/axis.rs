@@ -14,6 +14,9 @@ const NARROWEST: f64 = 1e-300;
 /// of the marks distinct.
 const FINEST: f64 = 1e-6;
 
+/// The largest distance from the ends, in lengths of the axis.
+const FARTHEST: f64 = 1e9;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
     low: f64,
@@ -66,11 +69,27 @@ impl Axis {
 
     /// Returns the relative position of a number: 0 at the low end, 1 at the high end, clamped to 0..=1.
     pub fn place(&self, value: f64) -> f64 {
-        // Halves the numbers, so that their differences cannot overflow.
-        let coordinate = |x: f64| if self.log { x.log10() } else { x / 2.0 };
-        let [x, low, high] = [value, self.low, self.high].map(coordinate);
+        self.place_beyond(value).clamp(0.0, 1.0)
+    }
+
+    /// Returns the relative position of a number, which may be beyond an end.
+    pub fn place_beyond(&self, value: f64) -> f64 {
+        let [x, low, high] = [value, self.low, self.high].map(|x| self.coordinate(x));
         let place = (x - low) / (high - low);
-        if place.is_nan() { 0.0 } else { place.clamp(0.0, 1.0) }
+        if place.is_nan() { 0.0 } else { place.clamp(-FARTHEST, FARTHEST) }
+    }
+
+    /// Returns the number at a relative position.
+    pub fn at(&self, place: f64) -> f64 {
+        let [low, high] = [self.low, self.high].map(|x| self.coordinate(x));
+        let x = low + place * (high - low);
+        let value = if self.log { 10f64.powf(x) } else { 2.0 * x };
+        value.clamp(self.low.min(self.high), self.high.max(self.low))
+    }
+
+    /// Halves numbers, so that their differences cannot overflow.
+    fn coordinate(&self, x: f64) -> f64 {
+        if self.log { x.log10() } else { x / 2.0 }
     }
 
     pub fn is_log(&self) -> bool {

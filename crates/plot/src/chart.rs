@@ -82,12 +82,12 @@ impl Chart {
         Chart { y_label: label.into(), ..self }
     }
 
-    /// Sets the ends of the horizontal axis. Points beyond an end are drawn at that end.
+    /// Sets the ends of the horizontal axis. Lines are cut there, and dots beyond are not drawn.
     pub fn x_range(self, low: f64, high: f64) -> Self {
         Chart { x_range: Some((low, high)), ..self }
     }
 
-    /// Sets the ends of the vertical axis. Points beyond an end are drawn at that end.
+    /// Sets the ends of the vertical axis. Lines are cut there, and dots beyond are not drawn.
     pub fn y_range(self, low: f64, high: f64) -> Self {
         Chart { y_range: Some((low, high)), ..self }
     }

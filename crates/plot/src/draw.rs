@@ -140,10 +140,10 @@ impl Chart {
                 Style::Faint => (FAINT, 2),
                 _ => (colours.next().unwrap_or(TEXT), 4),
             };
-            let shown = |points| finite(points).filter(|&(_, value)| y.holds(value));
+            let shown = |points| finite(points).filter(|&point| is_shown(point, &x, &y));
             if line.style != Style::Dots {
-                for piece in line.pieces_within([x.range(), y.range()]) {
-                    chart.draw_series(LineSeries::new(shown(piece), colour.stroke_width(width)))?;
+                for piece in line.drawn(&x, &y) {
+                    chart.draw_series(LineSeries::new(piece, colour.stroke_width(width)))?;
                 }
             }
             if line.markers || line.style == Style::Dots {
@@ -234,17 +234,20 @@ impl Chart {
             }
         };
         for line in &self.lines {
-            for piece in line.pieces_within([x.range(), y.range()]) {
-                let points = finite(piece).filter(|&(_, value)| y.holds(value));
-                let points: Vec<_> = points.map(|(a, b)| (x.place(a), y.place(b))).collect();
-                if line.style == Style::Dots || points.len() == 1 {
-                    for &point in &points {
-                        add([point, point]);
-                    }
-                } else {
-                    for ends in points.windows(2) {
-                        add([ends[0], ends[1]]);
-                    }
+            if line.style == Style::Dots {
+                for (a, b) in finite(&line.points).filter(|&point| is_shown(point, x, y)) {
+                    add([(x.place(a), y.place(b)); 2]);
+                }
+                continue;
+            }
+            for piece in line.drawn(x, y) {
+                let points: Vec<_> =
+                    piece.into_iter().map(|(a, b)| (x.place(a), y.place(b))).collect();
+                if let [point] = points[..] {
+                    add([point; 2]);
+                }
+                for ends in points.windows(2) {
+                    add([ends[0], ends[1]]);
                 }
             }
         }
@@ -264,21 +267,66 @@ impl Line {
         !self.points.is_empty() && !self.name.is_empty()
     }
 
-    /// Returns the points in pieces that are not joined with each other. A contour ends where the axes end.
-    fn pieces_within(
-        &self,
-        [across, up]: [std::ops::Range<f64>; 2],
-    ) -> impl Iterator<Item = &[(f64, f64)]> {
+    /// Returns the parts of the line between the ends of the axes. Points without a finite number, or with one that the axis
+    /// cannot show, are omitted, and their neighbours joined.
+    fn drawn(&self, x: &Axis, y: &Axis) -> Vec<Vec<(f64, f64)>> {
         let starts = [0].into_iter().chain(self.breaks.iter().copied());
         let ends = self.breaks.iter().copied().chain([self.points.len()]);
-        let within = |from: &std::ops::Range<f64>, z: f64| from.start <= z && z <= from.end;
-        starts.zip(ends).flat_map(move |(start, end)| {
-            let (across, up, contour) = (across.clone(), up.clone(), !self.breaks.is_empty());
-            let beyond =
-                move |&(x, y): &(f64, f64)| contour && !(within(&across, x) && within(&up, y));
-            self.points[start..end].split(beyond).filter(|piece| !piece.is_empty())
-        })
+        let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
+        for (start, end) in starts.zip(ends) {
+            let piece = finite(&self.points[start..end]).filter(|&(_, value)| y.holds(value));
+            let piece: Vec<_> = piece.collect();
+            let mut open = false;
+            if let [point] = piece[..]
+                && is_shown(point, x, y)
+            {
+                parts.push(vec![point]);
+            }
+            for ends in piece.windows(2) {
+                let [from, to] = [ends[0], ends[1]];
+                let places = [from, to].map(|(a, b)| [x.place_beyond(a), y.place_beyond(b)]);
+                let Some([first, last]) = inside(places) else {
+                    open = false;
+                    continue;
+                };
+                let along = |part: f64| {
+                    let [a, b] =
+                        [0, 1].map(|i| places[0][i] + part * (places[1][i] - places[0][i]));
+                    (x.at(a), y.at(b))
+                };
+                if !open || first > 0.0 {
+                    parts.push(vec![if first > 0.0 { along(first) } else { from }]);
+                }
+                open = last >= 1.0;
+                if let Some(part) = parts.last_mut() {
+                    part.push(if open { to } else { along(last) });
+                }
+            }
+        }
+        parts
     }
+}
+
+/// Returns where a segment enters and leaves the square from 0 to 1, as shares of its length (Y.-D. Liang, B. A. Barsky,
+/// "A new concept and method for line clipping", 1984).
+fn inside([from, to]: [[f64; 2]; 2]) -> Option<[f64; 2]> {
+    let (mut first, mut last) = (0.0f64, 1.0f64);
+    for (a, b) in from.into_iter().zip(to) {
+        if a == b {
+            if !(0.0..=1.0).contains(&a) {
+                return None;
+            }
+            continue;
+        }
+        let [low, high] = [(0.0 - a) / (b - a), (1.0 - a) / (b - a)];
+        (first, last) = (first.max(low.min(high)), last.min(low.max(high)));
+    }
+    (first <= last).then_some([first, last])
+}
+
+fn is_shown((a, b): (f64, f64), x: &Axis, y: &Axis) -> bool {
+    let within = |place: f64| (0.0..=1.0).contains(&place);
+    y.holds(b) && within(x.place_beyond(a)) && within(y.place_beyond(b))
 }
 
 fn finite(points: &[(f64, f64)]) -> impl Iterator<Item = (f64, f64)> {

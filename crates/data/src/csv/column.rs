@@ -63,6 +63,8 @@ pub(super) fn position(
 #[derive(Clone, Debug)]
 pub struct TableColumn {
     pub(super) name: String,
+    /// The index of the column in the file.
+    pub(super) index: usize,
     pub(super) cells: Cells,
 }
 
@@ -140,6 +142,6 @@ impl TableColumn {
                 Cells::Categories { values: Vec::new(), names: names.clone() }
             }
         };
-        TableColumn { name: self.name.clone(), cells }
+        TableColumn { name: self.name.clone(), index: self.index, cells }
     }
 }

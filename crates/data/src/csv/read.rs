@@ -8,6 +8,7 @@ use csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
+use wengert_tensor::FileKind;
 
 /// A column while it is read.
 enum Growing {
@@ -23,6 +24,7 @@ enum Growing {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 pub(super) fn table(options: &Csv, bytes: &[u8], path: &Path) -> Result<Table, DataError> {
+    text(bytes, path)?;
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut reader = ReaderBuilder::new()
         .delimiter(options.delimiter)
@@ -37,6 +39,7 @@ pub(super) fn table(options: &Csv, bytes: &[u8], path: &Path) -> Result<Table, D
     }
     let mut columns: Vec<Growing> = Vec::new();
     let mut lines = Vec::new();
+    let mut last = Position::new();
     loop {
         let more = reader.read_record(&mut record).map_err(failed)?;
         let names =
@@ -46,6 +49,9 @@ pub(super) fn table(options: &Csv, bytes: &[u8], path: &Path) -> Result<Table, D
         }
         if !more {
             break;
+        }
+        if let Some(position) = record.position() {
+            last = position.clone();
         }
         let line = record.position().map_or(0, |position| line_of(position, bytes));
         let missing = |cell: &str| options.missing_words.iter().any(|word| word == cell);
@@ -66,22 +72,87 @@ pub(super) fn table(options: &Csv, bytes: &[u8], path: &Path) -> Result<Table, D
         }
         lines.push(line);
     }
+    let rest = &bytes[bytes.len().min(last.byte() as usize)..];
+    if open_quote(rest, options.delimiter) {
+        return Err(DataError::OpenQuote { path: path.into(), line: line_of(&last, bytes) });
+    }
     if lines.is_empty() {
         return Err(DataError::Empty { path: path.into() });
     }
     let names = names.unwrap_or_default();
-    let columns = names.into_iter().zip(columns);
-    let columns =
-        columns.map(|(name, column)| TableColumn { name, cells: column.finish(options.missing) });
-    Ok(Table { path: path.into(), columns: columns.collect(), lines, headers: options.headers })
+    let columns = names.into_iter().zip(columns).enumerate();
+    let columns = columns.map(|(index, (name, column))| {
+        let cells = column.finish(options.missing);
+        TableColumn { name, index, cells }
+    });
+    let mut columns: Vec<TableColumn> = columns.collect();
+    if let Some(known) = &options.like {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let mut to = vec![usize::MAX; columns.len()];
+        for (place, index) in same_names(known, &names).into_iter().enumerate() {
+            if let Some(index) = index {
+                to[index] = place;
+            }
+        }
+        columns.sort_by_key(|column| to[column.index]);
+    }
+    Ok(Table { path: path.into(), columns, lines, headers: options.headers })
+}
+
+/// Returns an error if the bytes are clearly not a table: a web page, say, or an archive.
+fn text(bytes: &[u8], path: &Path) -> Result<(), DataError> {
+    let kind = FileKind::of(bytes);
+    let is_text = matches!(
+        kind,
+        None | Some(FileKind::Empty | FileKind::Text | FileKind::Json | FileKind::Xml)
+    );
+    // A table whose first header happens to begin like another kind of file is a table.
+    let is_page = matches!(kind, Some(FileKind::Html | FileKind::GitLfs | FileKind::Zeros));
+    match kind.filter(|_| !is_text && (is_page || std::str::from_utf8(bytes).is_err())) {
+        Some(kind) => {
+            Err(DataError::Kind { path: path.into(), expected: "a table (text in UTF-8)", kind })
+        }
+        // Text in UTF-16 without a byte-order mark has zeros, and is UTF-8.
+        None => match bytes.iter().position(|&byte| byte == 0) {
+            Some(at) => {
+                let line = bytes[..at].split(|&byte| byte == b'\n').count() as u64;
+                Err(DataError::NotUtf8 { path: path.into(), line })
+            }
+            None => Ok(()),
+        },
+    }
+}
+
+/// Returns, for each column of another table, the index of the one with the same name. The second of two columns with
+/// one name is the second here, too.
+fn same_names(known: &[TableColumn], names: &[&str]) -> Vec<Option<usize>> {
+    let mut free = vec![true; names.len()];
+    let mut find = |known: &TableColumn| {
+        let index = (0..names.len()).find(|&index| free[index] && names[index] == known.name)?;
+        free[index] = false;
+        Some(index)
+    };
+    known.iter().map(&mut find).collect()
+}
+
+/// Returns whether a text that begins with a line ends inside a quoted cell.
+fn open_quote(text: &[u8], delimiter: u8) -> bool {
+    let (mut quoted, mut begins) = (false, true);
+    for &byte in text {
+        // A doubled quote closes the cell and opens it again.
+        quoted ^= byte == b'"' && (quoted || begins);
+        begins = !quoted && (byte == delimiter || matches!(byte, b'\n' | b'\r' | b'"'));
+    }
+    quoted
 }
 
 /// Returns the empty columns, with the types that the options give them.
 fn begin(options: &Csv, names: &[String], path: &Path) -> Result<Vec<Growing>, DataError> {
     let shown: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut columns: Vec<Growing> = names.iter().map(|_| Growing::Undecided(0)).collect();
-    for known in options.like.iter().flatten() {
-        let Some(index) = shown.iter().position(|name| *name == known.name) else { continue };
+    let known = options.like.as_deref().unwrap_or_default();
+    for (known, index) in known.iter().zip(same_names(known, &shown)) {
+        let Some(index) = index else { continue };
         columns[index] = match &known.cells {
             Cells::Numbers { fill, .. } => {
                 Growing::Numbers { values: Vec::new(), fill: Some(*fill) }

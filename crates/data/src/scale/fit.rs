@@ -79,9 +79,10 @@ impl Statistics {
         (self.min, self.max) = (self.min.min(x), self.max.max(x));
     }
 
-    /// Returns the standard deviation, or 1 if all numbers are equal.
+    /// Returns the standard deviation, or 1 if all numbers are equal or it is too small for `f32`.
     pub fn std(&self) -> f64 {
-        if self.max > self.min { (self.squares / self.count).sqrt() } else { 1.0 }
+        let std = (self.squares / self.count).sqrt();
+        if self.max > self.min && std as f32 > 0.0 { std } else { 1.0 }
     }
 }
 

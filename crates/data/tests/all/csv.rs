@@ -108,8 +108,81 @@ fn test_tables_are_read_like_the_training_table() {
     let error = options.like(&train).parse(b"c,x\nz,1\n", "test").unwrap_err().to_string();
     assert_eq!(
         error,
-        "test: line 2, column 1 (\"c\"): \"z\" is not one of the 2 categories of the column"
+        "test: line 2, column 1 (\"c\"): \"z\" is not one of the 2 categories of the column in the table \
+         that Csv::like names"
     );
+}
+
+/// A model gets its inputs in the order of the training table, whatever their order in the file.
+#[test]
+fn columns_keep_the_order_of_the_training_table() {
+    let train = parse("x,c,y\n1,b,0\n3,a,1\n").unwrap();
+    let like = Csv::new().like(&train);
+    let test = like.parse(b"y,id,c,x\n1,77,a,5\n", "test").unwrap();
+    assert_eq!(test.names(), ["x", "c", "y", "id"]);
+    assert_eq!(test.inputs().to_vec(), [5.0, 1.0, 0.0, 1.0, 77.0]);
+    let set = test.without("id").unwrap().regression("y").unwrap();
+    assert_eq!(set.inputs().to_vec(), [5.0, 1.0, 0.0]);
+    // Without the targets.
+    let test = like.parse(b"c,x\na,5\n", "test").unwrap();
+    assert_eq!(test.inputs().to_vec(), [5.0, 1.0, 0.0]);
+    // An error names the column of the file.
+    let table = like.parse(b"y,c,x\n1,a,5\n", "test").unwrap().without("y").unwrap();
+    let error = table.regression("c").unwrap_err().to_string();
+    assert!(error.starts_with("test: line 2, column 2 (\"c\"): expected a number"), "{error}");
+    // Two columns of one name have the types of the first and of the second.
+    let train = parse("c,c\nb,2\na,3\n").unwrap();
+    let test = Csv::new().like(&train).parse(b"c,c\na,4\n", "test").unwrap();
+    assert_eq!(test.inputs().to_vec(), [1.0, 0.0, 4.0]);
+}
+
+/// The rest of the table would be one cell.
+#[test]
+fn an_open_quote() {
+    for (text, line) in [
+        ("a,b\n1,\"x\n2,y\n3,z\n", 2),
+        ("a,b\n1,x\n\n2,\"y\n", 4),
+        ("a,b\n1,\"x\"\"", 2),
+        ("\"a,b\n1,2\n", 1),
+        ("a;b\r\n1;\"x\r\n", 2),
+    ] {
+        let delimiter = if text.contains(';') { b';' } else { b',' };
+        let error = Csv::new().delimiter(delimiter).parse(text.as_bytes(), "t").unwrap_err();
+        assert!(
+            matches!(error, DataError::OpenQuote { line: found, .. } if found == line),
+            "{text:?}: {error}"
+        );
+    }
+    for text in
+        ["a,b\n1,\"x\"", "a,b\n1,\"x\"\"\"", "a,b\n1,x\"\n", "a,b\n1,\"y,\"\n", "a\n\"x\"y\"\n"]
+    {
+        assert_eq!(parse(text).unwrap().len(), 1, "{text:?}");
+    }
+}
+
+#[test]
+fn files_of_other_kinds() {
+    let error = |bytes: &[u8]| Csv::new().parse(bytes, "t").unwrap_err().to_string();
+    let utf16 =
+        |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    assert_eq!(
+        error(&utf16("\u{feff}a,b\n1,2\n")),
+        "t: expected a table (text in UTF-8), found a text in UTF-16; save it as UTF-8"
+    );
+    assert_eq!(
+        error(&utf16("a,b\n1,2\n")),
+        "t: line 1: the text is not UTF-8; save the file as UTF-8"
+    );
+    let page = error(b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n");
+    assert!(page.contains("found a web page (HTML); fetch the file again"), "{page}");
+    let packed = error(&gzip(b"a,b\n1,2\n"));
+    assert!(packed.ends_with("found a file compressed with gzip; unpack it first"), "{packed}");
+    let sheet =
+        error(b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0\xff\xfe\xfd\xfc\x01\0\0\0\x01\0\0\0\0\0\0\0");
+    assert!(sheet.contains("found a zip archive; unpack it first"), "{sheet}");
+    assert!(error(&[0; 100]).contains("found a file that begins with zeros"));
+    // A header that begins like another kind of file.
+    assert!(parse("GIF8,b\n1,2\n").is_ok() && parse("[x],{y}\n1,2\n").is_ok());
 }
 
 #[test]

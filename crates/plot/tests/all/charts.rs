@@ -90,6 +90,55 @@ fn the_legend_avoids_the_lines() {
     assert_eq!(place([(-0.1, 0.9), (1.1, 0.9), (1.1, 0.5)], None), (right, lower));
 }
 
+/// The corners of the first line of a chart, in pixels.
+fn corners(chart: Chart) -> Vec<Vec<(f64, f64)>> {
+    let svg = drawn(&[chart]);
+    let lines = svg.split("<polyline").skip(1).filter(|line| line.contains("#3B6FB6"));
+    let points =
+        lines.map(|line| line.split("points=\"").nth(1).unwrap().split('"').next().unwrap());
+    points
+        .map(|points| {
+            let pairs = points.split_whitespace().map(|pair| pair.split_once(',').unwrap());
+            pairs.map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap())).collect()
+        })
+        .collect()
+}
+
+/// A line that is higher than the axis leaves the chart in its own direction. It does not run along the edge.
+#[test]
+fn lines_are_cut_at_the_ends_of_the_axes() {
+    let chart = || Chart::new("").x_range(0.0, 10.0).y_range(0.0, 4.0);
+    let whole = corners(chart().line(Line::new("", [(0.0, 0.0), (10.0, 4.0)])));
+    let [(left, bottom), (right, top)] = whole[0][..] else { panic!("{whole:?}") };
+    let at = |x: f64, y: f64| (left + x / 10.0 * (right - left), bottom + y / 4.0 * (top - bottom));
+    let near = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).abs() < 1.1 && (a.1 - b.1).abs() < 1.1;
+    let same = |found: Vec<Vec<(f64, f64)>>, expected: &[&[(f64, f64)]]| {
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            assert!(found.iter().zip(*expected).all(|(a, b)| near(*a, at(b.0, b.1))), "{found:?}");
+        }
+    };
+    let line = |points: &[(f64, f64)]| corners(chart().line(Line::new("", points.to_vec())));
+    same(
+        line(&[(0.0, 0.0), (5.0, 8.0), (10.0, 0.0)]),
+        &[&[(0.0, 0.0), (2.5, 4.0)], &[(7.5, 4.0), (10.0, 0.0)]],
+    );
+    same(line(&[(-5.0, 1.0), (15.0, 3.0)]), &[&[(0.0, 1.5), (10.0, 2.5)]]);
+    // Both ends are outside, and so is all between them.
+    same(line(&[(-5.0, 3.0), (5.0, 13.0)]), &[]);
+    same(
+        line(&[(1.0, 1.0), (2.0, 1.0), (3.0, 9.0), (4.0, 9.0), (5.0, 1.0)]),
+        &[&[(1.0, 1.0), (2.0, 1.0), (2.375, 4.0)], &[(4.625, 4.0), (5.0, 1.0)]],
+    );
+    // On a logarithmic axis, a line is straight between the places of the numbers.
+    let log = Chart::new("").x_range(0.0, 10.0).y_range(1.0, 100.0).y_scale(Scale::Log);
+    same(corners(log.line(Line::new("", [(0.0, 1.0), (10.0, 1e4)]))), &[&[(0.0, 0.0), (5.0, 4.0)]]);
+    // Dots beyond the ends.
+    let dots = Line::scatter("", [(1.0, 1.0), (1.0, 5.0), (-1.0, 1.0), (10.0, 4.0)]);
+    assert_eq!(drawn(&[chart().line(dots)]).matches("<circle").count(), 2);
+}
+
 /// Charts of numbers of any size take bounded time and space, on every scale.
 #[test]
 fn charts_of_any_numbers_take_bounded_time_and_space() {
