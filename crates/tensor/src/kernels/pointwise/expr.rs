@@ -12,7 +12,7 @@ struct Builder {
     steps: RefCell<SmallVec<[Instruction; 8]>>,
 }
 
-/// A value inside a [`Program`] under construction. Expressions are written with operators and
+/// A value inside a [`Program`](super::Program) under construction. Expressions are written with operators and
 /// methods.
 #[derive(Clone, Copy)]
 pub struct Expr<'b> {
