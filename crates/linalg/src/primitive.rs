@@ -245,11 +245,8 @@ fn cofactors(a: &[f64], n: usize) -> Result<Vec<f64>, LinalgProblem> {
     if !a.iter().all(|x| x.is_finite()) {
         return Ok(vec![f64::NAN; n * n]);
     }
-    let factors = lu::lu(a, [n, n]);
-    if spread(&factors) > 1e-6 {
-        let inverse = factors.solve(&vectors::identity(n), n);
-        let det = factors.determinant();
-        return Ok(vectors::transposed(&inverse, [n, n]).into_iter().map(|x| det * x).collect());
+    if let Some((det, b)) = regular(a, n) {
+        return Ok(b.into_iter().map(|x| det * x).collect());
     }
     // U diag(Π_{j≠i} σ_j) Vᵀ det U det V.
     let ([u, s, vt], sign) = signed_svd(a, n)?;
@@ -273,10 +270,8 @@ fn cofactors_along(a: &[f64], g: &[f64], n: usize) -> Result<Vec<f64>, LinalgPro
     }
     let product = |x: &[f64], y: &[f64]| vectors::product(x, y, [n, n, n]);
     let flipped = |x: &[f64]| vectors::transposed(x, [n, n]);
-    let factors = lu::lu(a, [n, n]);
-    if spread(&factors) > 1e-4 {
-        let b = flipped(&factors.solve(&vectors::identity(n), n));
-        let (det, along) = (factors.determinant(), vectors::dot(g, &b));
+    if let Some((det, b)) = regular(a, n) {
+        let along = vectors::dot(g, &b);
         let turned = product(&product(&b, &flipped(g)), &b);
         return Ok(b.iter().zip(turned).map(|(b, turned)| det * (along * b - turned)).collect());
     }
@@ -294,11 +289,16 @@ fn cofactors_along(a: &[f64], g: &[f64], n: usize) -> Result<Vec<f64>, LinalgPro
     Ok(product(&product(&u, &change), &vt))
 }
 
-/// Returns the ratio of the smallest and the largest pivot.
-fn spread(factors: &lu::Factors) -> f64 {
-    let pivots = factors.pivots().map(f64::abs);
-    let (least, most) = pivots.fold((f64::INFINITY, 0.0), |(a, b), x| (x.min(a), x.max(b)));
-    if most == 0.0 { 0.0 } else { least / most }
+/// Returns det A and A⁻ᵀ, unless the matrix is so close to a singular one that they are imprecise.
+fn regular(a: &[f64], n: usize) -> Option<(f64, Vec<f64>)> {
+    let factors = lu::lu(a, [n, n]);
+    let det = factors.determinant();
+    if !det.is_normal() {
+        return None;
+    }
+    let b = vectors::transposed(&factors.solve(&vectors::identity(n), n), [n, n]);
+    let condition = n as f64 * vectors::largest(a) * vectors::largest(&b);
+    (condition < 1e5 && b.iter().all(|x| x.is_finite())).then_some((det, b))
 }
 
 /// Returns the singular value decomposition of a square matrix, and det U det V.
