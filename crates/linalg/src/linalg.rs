@@ -61,7 +61,7 @@ pub trait Linalg: Matrices {
     /// ```
     ///
     /// # Panics
-    /// If a matrix is not square, or not positive definite.
+    /// If a matrix is not square, or not positive definite, or contains a NaN or an infinity.
     #[track_caller]
     fn cholesky(&self) -> Self {
         self.or_refuse(self.try_cholesky())
@@ -218,8 +218,8 @@ pub trait Linalg: Matrices {
 
     /// Returns the determinant. The matrix without rows has the determinant 1.
     ///
-    /// The first derivative exists for singular matrices too. Its second derivative needs an inverse, and panics for a
-    /// singular matrix.
+    /// The first and the second derivative exist for singular matrices too, and are precise for matrices that are almost
+    /// singular. The third derivative needs an inverse, and panics for a singular matrix.
     ///
     /// ```
     /// use wengert::linalg::Linalg;
@@ -471,7 +471,8 @@ pub trait Linalg: Matrices {
     ///
     /// The method scales A, uses a Padé approximation, and squares the result (N. J. Higham, "The scaling and squaring
     /// method for the matrix exponential revisited", 2005). A derivative is a block of the exponential of a matrix of twice
-    /// the size.
+    /// the size. If a matrix contains a NaN or an infinity, or if the sum of the absolute values in a column overflows, all
+    /// elements of the result are NaN.
     ///
     /// ```
     /// use wengert::linalg::Linalg;

@@ -21,6 +21,9 @@ pub(crate) enum Kind {
     Inverse,
     Det,
     Cofactors,
+    /// The derivative of the cofactors in the direction of the second operand. It is symmetric: the second derivative of
+    /// the determinant.
+    CofactorsAlong,
     Slogdet,
     Lu,
     Qr,
@@ -38,8 +41,8 @@ pub(crate) enum Kind {
 }
 
 use Kind::{
-    Cholesky, Cofactors, Det, Eigh, FullRank, Gaps, Inverse, Lu, MatrixExp, Pinv, Qr, Reciprocals,
-    Slogdet, Solve, SquareGaps, Svd, Triangular,
+    Cholesky, Cofactors, CofactorsAlong, Det, Eigh, FullRank, Gaps, Inverse, Lu, MatrixExp, Pinv,
+    Qr, Reciprocals, Slogdet, Solve, SquareGaps, Svd, Triangular,
 };
 
 impl Kind {
@@ -53,6 +56,7 @@ impl Kind {
             Inverse => "inverse",
             Det => "det",
             Cofactors => "cofactors",
+            CofactorsAlong => "cofactors_along",
             Slogdet => "slogdet",
             Lu => "lu",
             Qr => "qr",
@@ -78,7 +82,9 @@ impl Kind {
         let n = own[own.len() - 1];
         let (m, k) = (own[0], own[0].min(n));
         match self {
-            Cholesky | Inverse | Cofactors | MatrixExp | Reciprocals => vec![inputs[0]],
+            Cholesky | Inverse | Cofactors | CofactorsAlong | MatrixExp | Reciprocals => {
+                vec![inputs[0]]
+            }
             Triangular(_) | FullRank | Solve => vec![inputs[1]],
             Det => vec![of(&[])],
             Slogdet => vec![of(&[]), of(&[])],
@@ -118,8 +124,13 @@ impl Kind {
         let a = x[0];
         Ok(match self {
             Cholesky => {
-                let factor = cholesky::cholesky(a, n);
-                vec![factor.map_err(|pivot| LinalgProblem::NotPositiveDefinite { pivot })?]
+                vec![match cholesky::cholesky(a, n) {
+                    Ok(factor) => factor,
+                    Err(pivot) => {
+                        finite(a)?;
+                        return Err(LinalgProblem::NotPositiveDefinite { pivot });
+                    }
+                }]
             }
             Triangular(triangle) => {
                 if let Some(pivot) = diagonal(a, n).position(|x| x == 0.0 && !triangle.unit) {
@@ -150,6 +161,7 @@ impl Kind {
             }
             Det => vec![vec![lu::lu(a, [n, n]).determinant()]],
             Cofactors => vec![cofactors(a, n)?],
+            CofactorsAlong => vec![cofactors_along(a, x[1], n)?],
             Slogdet => {
                 let (sign, log) = lu::lu(a, [n, n]).log_determinant();
                 vec![vec![sign], vec![log]]
@@ -165,7 +177,12 @@ impl Kind {
                 svd::svd(a, [m, n]).ok_or(LinalgProblem::NoConvergence)?.into()
             }
             Pinv(rtol) => vec![pinv(a, [m, n], rtol.unwrap_or(epsilon * m.max(n) as f64))?],
-            MatrixExp => vec![expm::exp(a, n)],
+            MatrixExp => {
+                // The number of squarings follows from the norm.
+                let norm = |j: usize| (0..n).map(|i| a[i * n + j].abs()).sum::<f64>();
+                let known = (0..n).all(|j| norm(j).is_finite());
+                vec![if known { expm::exp(a, n) } else { vec![f64::NAN; n * n] }]
+            }
             Gaps => vec![gaps(a, epsilon, |x, y| y - x)?],
             SquareGaps => vec![gaps(a, epsilon, |x, y| (y - x) * (y + x))?],
             Reciprocals => {
@@ -228,17 +245,11 @@ fn cofactors(a: &[f64], n: usize) -> Result<Vec<f64>, LinalgProblem> {
     if !a.iter().all(|x| x.is_finite()) {
         return Ok(vec![f64::NAN; n * n]);
     }
-    let factors = lu::lu(a, [n, n]);
-    let pivots = factors.pivots().map(f64::abs);
-    let (least, most) = pivots.fold((f64::INFINITY, 0.0), |(a, b), x| (x.min(a), x.max(b)));
-    if least > 1e-6 * most {
-        let inverse = factors.solve(&vectors::identity(n), n);
-        let det = factors.determinant();
-        return Ok(vectors::transposed(&inverse, [n, n]).into_iter().map(|x| det * x).collect());
+    if let Some((det, b)) = regular(a, n) {
+        return Ok(b.into_iter().map(|x| det * x).collect());
     }
     // U diag(Π_{j≠i} σ_j) Vᵀ det U det V.
-    let [u, s, vt] = svd::svd(a, [n, n]).ok_or(LinalgProblem::NoConvergence)?;
-    let sign = lu::lu(&vectors::product(&u, &vt, [n, n, n]), [n, n]).log_determinant().0;
+    let ([u, s, vt], sign) = signed_svd(a, n)?;
     let mut scaled = vt;
     for (i, row) in scaled.chunks_exact_mut(n).enumerate() {
         let others = s.iter().enumerate().filter(|(j, _)| *j != i);
@@ -248,6 +259,54 @@ fn cofactors(a: &[f64], n: usize) -> Result<Vec<f64>, LinalgProblem> {
         }
     }
     Ok(vectors::product(&u, &scaled, [n, n, n]))
+}
+
+/// Returns the derivative of the cofactors in the direction G: det A · (⟨G, B⟩ B - B Gᵀ B) with B = A⁻ᵀ. For an almost
+/// singular matrix the two terms cancel, so it is computed from A = U Σ Vᵀ: the cofactors of the matrix Uᵀ A V, which is
+/// diagonal, change by products of all singular values but two.
+fn cofactors_along(a: &[f64], g: &[f64], n: usize) -> Result<Vec<f64>, LinalgProblem> {
+    if !a.iter().all(|x| x.is_finite()) {
+        return Ok(vec![f64::NAN; n * n]);
+    }
+    let product = |x: &[f64], y: &[f64]| vectors::product(x, y, [n, n, n]);
+    let flipped = |x: &[f64]| vectors::transposed(x, [n, n]);
+    if let Some((det, b)) = regular(a, n) {
+        let along = vectors::dot(g, &b);
+        let turned = product(&product(&b, &flipped(g)), &b);
+        return Ok(b.iter().zip(turned).map(|(b, turned)| det * (along * b - turned)).collect());
+    }
+    let ([u, s, vt], sign) = signed_svd(a, n)?;
+    let h = product(&product(&flipped(&u), g), &flipped(&vt));
+    let mut change = vec![0.0; n * n];
+    for i in 0..n {
+        for j in (0..n).filter(|&j| j != i) {
+            let others = s.iter().enumerate().filter(|(k, _)| *k != i && *k != j);
+            let rest = sign * others.map(|(_, s)| s).product::<f64>();
+            change[i * n + i] += rest * h[j * n + j];
+            change[i * n + j] = -rest * h[j * n + i];
+        }
+    }
+    Ok(product(&product(&u, &change), &vt))
+}
+
+/// Returns det A and A⁻ᵀ, unless the matrix is so close to a singular one that they are imprecise.
+fn regular(a: &[f64], n: usize) -> Option<(f64, Vec<f64>)> {
+    let factors = lu::lu(a, [n, n]);
+    let det = factors.determinant();
+    if !det.is_normal() {
+        return None;
+    }
+    let b = vectors::transposed(&factors.solve(&vectors::identity(n), n), [n, n]);
+    let condition = n as f64 * vectors::largest(a) * vectors::largest(&b);
+    (condition < 1e5 && b.iter().all(|x| x.is_finite())).then_some((det, b))
+}
+
+/// Returns the singular value decomposition of a square matrix, and det U det V.
+fn signed_svd(a: &[f64], n: usize) -> Result<([Vec<f64>; 3], f64), LinalgProblem> {
+    let parts = svd::svd(a, [n, n]).ok_or(LinalgProblem::NoConvergence)?;
+    let turn = vectors::product(&parts[0], &parts[2], [n, n, n]);
+    let sign = lu::lu(&turn, [n, n]).log_determinant().0;
+    Ok((parts, sign))
 }
 
 /// An operation on a tape. The tape computes it when it is recorded, so that its error is known then.
@@ -293,7 +352,8 @@ impl<T: Float> CustomOp<T> for LinalgOp {
         match self.kind {
             Cholesky | Inverse | Reciprocals | Gaps => Reads::Y0,
             SquareGaps => Reads::X0.and(Reads::Y0),
-            Triangular(_) | FullRank | Solve if arg == 1 => Reads::X0,
+            Triangular(_) | FullRank | Solve | CofactorsAlong if arg == 1 => Reads::X0,
+            CofactorsAlong => Reads::X0.and(Reads::X1),
             Triangular(_) | FullRank | Solve => Reads::X0.and(Reads::Y0),
             Det | Slogdet | MatrixExp | Cofactors => Reads::X0,
             Pinv(_) => Reads::X0.and(Reads::Y0),

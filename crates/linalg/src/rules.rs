@@ -33,12 +33,27 @@ pub(crate) fn vjp<'t, T: Float>(kind: Kind, c: &Call<'_, 't, T>) -> Cotangents<'
             [Some(each_matrix(c.gy()) * cofactors)].into()
         }
         Kind::Cofactors => {
-            // With C = det A · A⁻ᵀ: ⟨G, dC⟩ = ⟨G, C⟩ tr(A⁻¹ dA) - det A · tr(Gᵀ A⁻ᵀ dAᵀ A⁻ᵀ).
-            let (a, g) = (c.x(0), c.gy());
-            let inverse = one("the second derivative of det", Kind::Inverse, &[a]).t();
-            let det = each_matrix(one("det", Kind::Det, &[a]));
-            let product = (g * inverse).sum(&[-2, -1], true);
-            [Some(det * (product * inverse - inverse.matmul(g.t()).matmul(inverse)))].into()
+            [Some(one("the second derivative of det", Kind::CofactorsAlong, &[c.x(0), c.gy()]))]
+                .into()
+        }
+        Kind::CofactorsAlong => {
+            let name = "the third derivative of det";
+            let (a, g, w) = (c.x(0), c.x(1), c.gy());
+            // The second derivative is symmetric. With B = A⁻ᵀ, ⟨W, C'(G)⟩ is det A · (⟨W, B⟩⟨G, B⟩ - tr(Wᵀ B Gᵀ B)), and
+            // ⟨X, dB⟩ is -⟨B Xᵀ B, dA⟩.
+            let by_a = c.wants(0).then(|| {
+                let b = one(name, Kind::Inverse, &[a]).t();
+                let det = each_matrix(one(name, Kind::Det, &[a]));
+                let along = |x: Var<'t, T>| (x * b).sum(&[-2, -1], true);
+                let turned = |x: Var<'t, T>| b.matmul(x.t()).matmul(b);
+                let (bw, bg) = (b.matmul(w.t()), b.matmul(g.t()));
+                let both = (bw * bg.t()).sum(&[-2, -1], true);
+                let product = (along(w) * along(g) - both) * b;
+                let change = along(w) * turned(g) + along(g) * turned(w);
+                det * (product - change + (bg.matmul(bw) + bw.matmul(bg)).matmul(b))
+            });
+            let by_g = c.wants(1).then(|| one(name, Kind::CofactorsAlong, &[a, w]));
+            [by_a, by_g].into()
         }
         Kind::Slogdet => {
             let a = c.x(0);

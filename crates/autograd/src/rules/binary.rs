@@ -286,8 +286,11 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn lerp(self, end: impl Operand<'t, T>, weight: impl Operand<'t, T>) -> Self {
         let end = self.tape.operand("lerp", end.operand());
         let w = self.tape.operand("lerp", weight.operand());
-        let step = end - self;
-        w.lt(0.5).choose("lerp", self + w * step, end - (1.0 - w) * step)
+        let both = self.fits(shapes::broadcast("lerp", &self.shape(), &end.shape()));
+        self.fits(shapes::broadcast("lerp", &both, &w.shape()));
+        let (step, near) = (end - self, w.lt(0.5));
+        // Not a choice of two results: a closed branch would multiply its cotangent, 0, by an infinite step.
+        near.choose("lerp", self, end) - near.choose("lerp", -w, 1.0 - w) * step
     }
 
     /// Replaces NaN by `nan`, ∞ by `infinity` and -∞ by `negative_infinity`. `None` is the largest and the

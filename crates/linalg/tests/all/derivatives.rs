@@ -44,6 +44,10 @@ check! {
     };
     inverse: [random(&[2, 3, 3], 1)], |x| [plus_identity(x[0]).inverse()];
     det: [random(&[3, 3, 3], 1)], |x| [plus_identity(x[0]).det()];
+    gradient_of_det: [random(&[2, 3, 3], 1)], |x| {
+        let x = plus_identity(x[0]);
+        [x.det().sum_all().grad(&[x])[0]]
+    };
     slogdet: [random(&[3, 3, 3], 1)], |x| <[_; 2]>::from(plus_identity(x[0]).slogdet());
     lu: [random(&[2, 3, 3], 1)], |x| <[_; 3]>::from(x[0].lu());
     lu_tall: [random(&[2, 4, 2], 2)], |x| <[_; 3]>::from(x[0].lu());
@@ -89,12 +93,66 @@ fn det_has_a_gradient_at_singular_matrices() {
         let gradient = x.det().grad(&[x])[0].value();
         assert!(crate::largest(&(gradient - want)) < 1e-13);
     }
+}
+
+/// Returns the cofactors of a matrix of 3 × 3. They are polynomials of the second degree.
+fn cofactors(a: &Tensor<f64>) -> Tensor<f64> {
+    let at = |i: usize, j: usize| a.at(&[i % 3, j % 3]);
+    Tensor::from_fn([3, 3], |flat| {
+        let (i, j) = (flat / 3, flat % 3);
+        at(i + 1, j + 1) * at(i + 2, j + 2) - at(i + 1, j + 2) * at(i + 2, j + 1)
+    })
+}
+
+/// The second derivative of det in a direction is half the difference of the cofactors on both sides, without error: at
+/// regular matrices, at singular matrices of every rank, whether rounding hides it or not, and close to them.
+#[test]
+fn det_has_a_second_derivative_at_singular_matrices() {
+    let (u, v) = (random(&[3, 1], 1), random(&[1, 3], 2));
+    let rank_1 = u.matmul(&v);
+    let rank_2 = random(&[3, 2], 3).matmul(&random(&[2, 3], 4));
+    let numbers = Tensor::from_fn([3, 3], |i| i as f64 + 1.0);
+    let noise = random(&[3, 3], 5);
+    let mut all = vec![Tensor::zeros_of([3, 3]), rank_1.clone(), rank_2.clone(), numbers];
+    all.push(noise.clone());
+    for size in [1e-3, 1e-5, 1e-9, 1e-14] {
+        all.extend([&rank_1 + &noise * size, &rank_2 + &noise * size]);
+    }
+    let direction = random(&[3, 3], 6);
+    for a in &all {
+        let want = (cofactors(&(a + &direction)) - cofactors(&(a - &direction))) * 0.5;
+        let tape = Tape::<f64>::new();
+        let x = tape.watch(a.clone());
+        let along = (x.det().grad(&[x])[0] * tape.constant(direction.clone())).sum_all();
+        let got = along.grad(&[x])[0].value();
+        let error = crate::largest(&(got - &want));
+        assert!(error < 1e-11, "{error:e} at {a:?}");
+    }
+    // A batch with another matrix, of one row, and without rows.
+    for n in [0, 1] {
+        let tape = Tape::<f64>::new();
+        let x = tape.watch(Tensor::zeros_of([2, n, n]));
+        let gradient = x.det().sum_all().grad(&[x])[0];
+        assert_eq!(gradient.sum_all().grad(&[x])[0].value(), Tensor::zeros_of([2, n, n]));
+    }
+}
+
+/// The third derivative refuses singular matrices. At a regular one of 3 × 3 it does not depend on the matrix: det is a
+/// polynomial of the third degree, which Euler's theorem gives back.
+#[test]
+fn det_has_a_third_derivative_at_regular_matrices() {
     let tape = Tape::<f64>::new();
+    let x = tape.watch(plus_identity(tape.constant(random(&[2, 3, 3], 7))).value());
+    let mut along = x.det();
+    for _ in 0..3 {
+        along = (along.sum_all().grad(&[x])[0] * tape.constant(x.value())).sum(&[-2, -1], false);
+    }
+    assert!(crate::largest(&(along.value() - x.value().det() * 6.0)) < 1e-11);
     let x = tape.watch(Tensor::zeros_of([2, 2, 2]));
-    let gradient = x.det().sum_all().grad(&[x])[0];
-    let error = tape.catch(|| gradient.sum_all().grad(&[x])).unwrap_err();
+    let second = (x.det().sum_all().grad(&[x])[0]).square().sum_all().grad(&[x])[0];
+    let error = tape.catch(|| second.sum_all().grad(&[x])).unwrap_err();
     assert!(
-        error.message.contains("the second derivative of det: the matrix [0] of the batch"),
+        error.message.contains("the third derivative of det: the matrix [0] of the batch"),
         "{error}"
     );
 }

@@ -130,10 +130,15 @@ fn numbers_that_are_not_finite() {
         panics!(a.eigh(), "eigh: the matrix contains a NaN or an infinity");
         panics!(a.svd(), "svd: the matrix contains a NaN or an infinity");
         panics!(a.pinv(None), "pinv: the matrix contains a NaN or an infinity");
-        panics!(a.cholesky(), "cholesky: the matrix is not positive definite: pivot");
+        panics!(a.cholesky(), "cholesky: the matrix contains a NaN or an infinity");
         assert!(a.qr().1.at(&[1, 1]).is_nan());
     }
     let a = Tensor::from([[1.0, f64::NAN], [f64::NAN, 1.0]]);
     assert!(a.solve(Tensor::from([1.0, 1.0])).to_vec().iter().all(|x| x.is_nan()));
     assert!(a.det().item().is_nan() && a.slogdet().0.item().is_nan());
+    // The sum of a column overflows: no number of squarings is large enough.
+    let huge = Tensor::<f64>::full_of([2, 2], 1.7e308);
+    assert!(huge.matrix_exp().to_vec().iter().all(|x| x.is_nan()));
+    let far = Tensor::from([[0.0, 1.7e308], [0.0, 0.0]]);
+    assert_eq!(far.matrix_exp(), Tensor::from([[1.0, 1.7e308], [0.0, 1.0]]));
 }

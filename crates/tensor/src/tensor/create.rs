@@ -143,11 +143,18 @@ impl<T: Float> Tensor<T> {
     /// number is computed in `f64` and rounded once. A single number is `start`.
     #[track_caller]
     pub fn linspace_of(start: f64, end: f64, count: usize) -> Self {
-        let step = (end - start) / count.saturating_sub(1).max(1) as f64;
+        let last = count.saturating_sub(1);
+        let (steps, span) = (last.max(1) as f64, end - start);
+        // The difference of two large numbers overflows.
+        let step = if span.is_finite() { span / steps } else { end / steps - start / steps };
         // From both ends, so that both are exact.
         Self::from_fn(&[count], |i| {
-            let from_end = (count - 1 - i) as f64 * step;
-            T::of(if 2 * i < count { start + i as f64 * step } else { end - from_end })
+            T::of(match i {
+                0 => start,
+                i if i == last => end,
+                i if 2 * i < count => start + i as f64 * step,
+                i => end - (last - i) as f64 * step,
+            })
         })
     }
 }
@@ -235,5 +242,25 @@ impl<T: Element, const M: usize, const N: usize> From<[[T; N]; M]> for Tensor<T>
     /// Returns a matrix with one row for each inner array.
     fn from(rows: [[T; N]; M]) -> Self {
         Tensor::from_slice(rows.as_flattened(), &[M, N])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Tensor;
+
+    /// The ends are exact, whatever the distance is: also if it overflows, and if an end is infinite.
+    #[test]
+    fn linspace_ends_exactly() {
+        let wide = Tensor::<f64>::linspace_of(-1.6e308, 1.6e308, 5).to_vec();
+        assert_eq!(wide, [-1.6e308, -0.8e308, 0.0, 0.8e308, 1.6e308]);
+        for (start, end) in [(0.1, 0.7), (-1e-300, 1e300), (0.0, f64::INFINITY), (-f64::MAX, 1.0)] {
+            for count in [2, 3, 6, 7] {
+                let x = Tensor::<f64>::linspace_of(start, end, count).to_vec();
+                assert_eq!((x.len(), x[0], x[count - 1]), (count, start, end));
+            }
+        }
+        assert_eq!(Tensor::<f64>::linspace_of(2.0, f64::MAX, 1).to_vec(), [2.0]);
+        assert_eq!(Tensor::<f64>::linspace_of(2.0, 3.0, 0).numel(), 0);
     }
 }

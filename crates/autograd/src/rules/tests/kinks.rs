@@ -98,6 +98,11 @@ fn functions_of_two_operands_have_the_documented_derivatives() {
     let abw = &[&[1.0, 1.0][..], &[5.0, 5.0], &[0.25, 0.75]];
     let by = slopes(abw, |x| x[0].lerp(x[1], x[2]));
     assert_eq!(by, [[0.75, 0.25], [0.25, 0.75], [4.0, 4.0]]);
+    // The derivative by the weight is the distance, also if it is infinite.
+    let inf = f64::INFINITY;
+    let abw = &[&[0.0, 0.0, -inf][..], &[inf, inf, 2.0], &[0.25, 0.75, 0.75]];
+    let by = slopes(abw, |x| x[0].lerp(x[1], x[2]));
+    assert_eq!(by, [[0.75, 0.25, 0.25], [0.25, 0.75, 0.75], [inf, inf, inf]]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::each;
 use crate::kernels::Binary;
+use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Number, Operand, Tensor};
 
 macro_rules! methods {
@@ -82,6 +83,8 @@ impl<T: Float> Tensor<T> {
     #[allow(clippy::needless_pass_by_value)] // numbers and sums are written in place
     pub fn lerp(&self, end: impl Operand<T>, weight: impl Operand<T>) -> Self {
         let (end, w) = (end.operand().tensor("lerp"), weight.operand().tensor("lerp"));
+        let both = shapes::broadcast("lerp", &self.shape(), &end.shape()).or_panic();
+        shapes::broadcast("lerp", &both, &w.shape()).or_panic();
         let step = &end - self;
         Self::where_(&w.lt(0.5), self + &w * &step, &end - (1.0 - &w) * &step)
     }
@@ -157,6 +160,9 @@ mod tests {
         assert_eq!(a.lerp(&b, 1.0).to_vec(), b.to_vec());
         let w = Tensor::from([[0.25], [0.5]]);
         assert_eq!(Tensor::from([2.0f64]).lerp(6, &w).to_vec(), [3.0, 4.0]);
+        let message = "lerp: shapes [3] and [2] do not broadcast: axis -1 has 3 and 2";
+        panics_here(message, || drop(a.lerp(&Tensor::from([1.0, 2.0]), 0.5)));
+        panics_here(message, || drop(a.lerp(&b, &Tensor::from([1.0, 2.0]))));
     }
 
     /// PyTorch's documented examples, and the integers beside their limits.
