@@ -5,15 +5,15 @@
 use super::reflections::{Reflections, orthogonal, reflection};
 use super::rotations::{Rotations, rotation};
 use super::vectors::{
-    PANEL, add_multiples, block, column, dots, largest, product, subtract, transposed,
+    add_multiples, block, column, dots, largest, panel, product, subtract, transposed,
 };
 
 /// Returns the diagonal of B, the elements above it, U and V, where A = U B Vᵀ has n rows and columns.
 pub(crate) fn bidiagonal(mut a: Vec<f64>, n: usize) -> [Vec<f64>; 4] {
     let (mut d, mut e) = (vec![0.0; n], vec![0.0; n.max(1) - 1]);
     let (mut left, mut right) = (vec![], vec![]);
-    for start in (0..n).step_by(PANEL) {
-        let (count, length) = (PANEL.min(n - start), n - start);
+    for start in (0..n).step_by(panel(n)) {
+        let (count, length) = (panel(n).min(n - start), n - start);
         // A stands for A - Vᵀ Y - Xᵀ W. Row j of V is the vector of a reflection from the left, row j of W from the right.
         let [mut v, mut y, mut x, mut w] = [(); 4].map(|()| vec![0.0; count * length]);
         let (mut left_taus, mut right_taus) = (vec![0.0; count], vec![0.0; count]);

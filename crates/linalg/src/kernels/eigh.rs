@@ -6,7 +6,7 @@
 use super::reflections::{Reflections, orthogonal, reflection};
 use super::rotations::{Rotations, norm};
 use super::vectors::{
-    PANEL, add_multiples, arranged, block, column, dot, dots, largest, product, scale, signs,
+    add_multiples, arranged, block, column, dot, dots, largest, panel, product, scale, signs,
     subtract, symmetric, transposed,
 };
 
@@ -30,9 +30,9 @@ pub(crate) fn eigh(a: &[f64], n: usize) -> Option<[Vec<f64>; 2]> {
 fn tridiagonal(a: &mut [f64], n: usize) -> [Vec<f64>; 3] {
     let (mut diagonal, mut beside) = (vec![0.0; n], vec![0.0; n]);
     let mut blocks = vec![];
-    for start in (0..n).step_by(PANEL) {
+    for start in (0..n).step_by(panel(n)) {
         // A stands for A - Vᵀ W - Wᵀ V, where row j of V is the vector of a reflection.
-        let (count, length) = (PANEL.min(n - start), n - start);
+        let (count, length) = (panel(n).min(n - start), n - start);
         let (mut v, mut w) = (vec![0.0; count * length], vec![0.0; count * length]);
         let mut taus = vec![0.0; count];
         for j in 0..count {

@@ -1,15 +1,15 @@
 //! The QR factorisation by Householder reflections, in blocks (Golub and Van Loan, "Matrix Computations", section 5.2).
 
 use super::reflections::{Reflections, orthogonal, reflection};
-use super::vectors::{PANEL, block, transposed};
+use super::vectors::{block, panel, transposed};
 
 /// Returns Q, of m × k, and R, of k × n, where k is the smaller size. The diagonal of R is not negative.
 pub(crate) fn qr(a: &[f64], [m, n]: [usize; 2]) -> [Vec<f64>; 2] {
     let k = m.min(n);
     let mut a = a.to_vec();
     let mut blocks = vec![];
-    for start in (0..k).step_by(PANEL) {
-        let (end, length) = (k.min(start + PANEL), m - start);
+    for start in (0..k).step_by(panel(k)) {
+        let (end, length) = (k.min(start + panel(k)), m - start);
         let mut columns = transposed(&block(&a, n, [start..m, start..end]), [length, end - start]);
         let mut taus = vec![];
         for j in 0..end - start {

@@ -52,7 +52,7 @@ pub(crate) struct Reflections {
 }
 
 /// Fewer columns than this number are reflected without matrix products.
-const FEW: usize = 32;
+const FEW: usize = 65;
 
 impl Reflections {
     /// Returns the product of the reflections with these vectors, which are rows of one length, and these factors τ.

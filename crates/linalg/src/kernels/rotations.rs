@@ -9,7 +9,7 @@ const LANES: usize = 32;
 /// Fewer multiplications than this number stay on one thread.
 const PARALLEL: usize = 1 << 18;
 
-/// `apply` is due when so many rotations are recorded.
+/// From this number of rotations on, `are_many` returns true.
 const MANY: usize = 1 << 16;
 
 /// Recorded rotations. A sweep rotates columns i and i + 1, then i + 1 and i + 2, and so on, or the same downwards.

@@ -5,8 +5,11 @@ use wengert_tensor::{Tensor, simd};
 /// The width of the blocks of a factorisation.
 pub(crate) const BLOCK: usize = 48;
 
-/// The number of rows and columns that a reduction to a condensed form treats before it updates the rest of the matrix.
-pub(crate) const PANEL: usize = 32;
+/// Returns the number of columns of a matrix with `n` columns that are reflected before the rest is updated by a matrix
+/// product. A small matrix has no rest.
+pub(crate) fn panel(n: usize) -> usize {
+    if n <= 64 { 64 } else { 32 }
+}
 
 /// Matrix products of fewer multiplications are plain loops.
 const SMALL: usize = 16 * 16 * 16;
