@@ -99,16 +99,22 @@ pub(crate) fn iterate(d: &mut [f64], e: &mut [f64], u: &mut [f64], v: &mut [f64]
         // In the opposite order, the transpose is an upper bidiagonal matrix again.
         let mut part = [d[here.clone()].to_vec(), e[first..last].to_vec()];
         if !upwards {
-            part.iter_mut().for_each(|x| x.reverse());
+            for x in &mut part {
+                x.reverse();
+            }
         }
         let [of_d, of_e] = &mut part;
         if let Some(least) = split(of_d, of_e) {
             let sides = [usize::from(!upwards), usize::from(upwards)];
-            turns.iter_mut().for_each(|x| x.sweep(if upwards { first } else { last }, upwards));
+            for x in &mut turns {
+                x.sweep(if upwards { first } else { last }, upwards);
+            }
             sweep(of_d, of_e, least, |side, [c, s]| turns[sides[side]].push(c, s));
         }
         if !upwards {
-            part.iter_mut().for_each(|x| x.reverse());
+            for x in &mut part {
+                x.reverse();
+            }
         }
         d[here].copy_from_slice(&part[0]);
         e[first..last].copy_from_slice(&part[1]);

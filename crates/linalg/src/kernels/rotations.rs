@@ -50,7 +50,7 @@ impl Rotations {
             simd(
                 #[inline(always)]
                 move || this.turn(rows, n),
-            )
+            );
         };
         // Rows are independent, so threads do not change the bits.
         if this.turns.len() * a.len() / n.max(1) >= PARALLEL {

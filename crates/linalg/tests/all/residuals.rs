@@ -308,7 +308,7 @@ fn decompositions_of_extreme_matrices_give_the_matrix() {
             orthonormal(&vt.t());
             // Relative to the largest element, which is divided out first: products of large elements overflow.
             let size = largest(a);
-            close(&(u * (s / size)).matmul(&vt), &(a / size), 1e-13);
+            close(&(u * (s / size)).matmul(&vt), &(a / size), 5e-15 * n as f64);
             let (symmetric, n) = ((a / size + a.t() / size) * 0.5, n as f64);
             let (values, v) = (&symmetric * size).eigh();
             orthonormal(&v);
