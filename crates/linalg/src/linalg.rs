@@ -308,6 +308,9 @@ pub trait Linalg: Matrices {
     /// first derivative of the eigenvalues alone exists if the function treats equal eigenvalues alike; its second
     /// derivative needs the eigenvectors' derivative, and panics.
     ///
+    /// The error of each eigenvalue is a small multiple of ε·‖A‖. Method: reduction to a tridiagonal matrix and QL sweeps
+    /// (G. Golub and C. Van Loan, "Matrix Computations", section 8.3).
+    ///
     /// ```
     /// use wengert::linalg::Linalg;
     /// use wengert::tensor::Tensor;
@@ -353,6 +356,10 @@ pub trait Linalg: Matrices {
     /// if a singular value is 0 and the derivative divides by it: that of U with more rows than columns, that of V with
     /// more columns than rows. The first derivative of the singular values alone exists in these cases; at a singular
     /// value 0 it is a subgradient.
+    ///
+    /// The error of each singular value is a small multiple of ε·σ₁, where σ₁ is the largest one. Method: reduction to a
+    /// bidiagonal matrix and QR sweeps (G. Golub and C. Van Loan, "Matrix Computations", section 8.6; J. Demmel and W.
+    /// Kahan, "Accurate singular values of bidiagonal matrices", 1990).
     ///
     /// ```
     /// use wengert::linalg::Linalg;

@@ -44,7 +44,7 @@ pub use kernels::{Binary, Expr, Instruction, Opcode, Philox, Program, Unary};
 pub use kernels::{LinePick, Scan};
 pub use layout::{MAX_RANK, Shape, Size, SizeList, Sizes, broadcast_shapes};
 #[doc(hidden)]
-pub use machine::Instant;
+pub use machine::{Instant, simd};
 pub use machine::{
     ThreadsError, max_memory_allocated, memory_allocated, num_threads, release_memory,
     reset_max_memory_allocated, set_num_threads,

@@ -4,11 +4,14 @@
 //! the matrix product of tensors, which is distributed over threads and gives the same bits for every number of
 //! threads.
 
+pub(crate) mod bidiagonal;
 pub(crate) mod cholesky;
 pub(crate) mod eigh;
 pub(crate) mod expm;
 pub(crate) mod lu;
 pub(crate) mod qr;
+pub(crate) mod reflections;
+pub(crate) mod rotations;
 pub(crate) mod svd;
 pub(crate) mod triangular;
 pub(crate) mod vectors;

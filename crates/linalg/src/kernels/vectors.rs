@@ -1,15 +1,21 @@
 //! Loops over vectors, and products of matrices.
 
-use wengert_tensor::Tensor;
+use wengert_tensor::{Tensor, simd};
 
 /// The width of the blocks of a factorisation.
 pub(crate) const BLOCK: usize = 48;
+
+/// Returns the number of columns of a matrix with `n` columns that are reflected before the rest is updated by a matrix
+/// product. A small matrix has no rest.
+pub(crate) fn panel(n: usize) -> usize {
+    if n <= 64 { 64 } else { 32 }
+}
 
 /// Matrix products of fewer multiplications are plain loops.
 const SMALL: usize = 16 * 16 * 16;
 
 /// Adds `factor`·x to y.
-#[inline]
+#[inline(always)]
 pub(crate) fn add_scaled(y: &mut [f64], factor: f64, x: &[f64]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y += factor * x;
@@ -17,7 +23,7 @@ pub(crate) fn add_scaled(y: &mut [f64], factor: f64, x: &[f64]) {
 }
 
 /// Returns the dot product, with eight partial sums.
-#[inline]
+#[inline(always)]
 pub(crate) fn dot(x: &[f64], y: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (x_blocks, y_blocks) = (x.chunks_exact(8), y.chunks_exact(8));
@@ -28,8 +34,9 @@ pub(crate) fn dot(x: &[f64], y: &[f64]) -> f64 {
             sums[i] += x[i] * y[i];
         }
     }
+    // Halves, as vectors are added.
     let [a, b, c, d, e, f, g, h] = sums;
-    ((a + b) + (c + d)) + ((e + f) + (g + h)) + rest
+    ((a + e) + (c + g)) + ((b + f) + (d + h)) + rest
 }
 
 /// Returns row i, to be changed, and an earlier row j, of rows of n elements.
@@ -40,23 +47,69 @@ pub(crate) fn two_rows(a: &mut [f64], n: usize, i: usize, j: usize) -> (&mut [f6
     (&mut after[..n], &before[j * n..(j + 1) * n])
 }
 
-/// Rotates two rows: (x, y) becomes (c·x - s·y, s·x + c·y).
-#[inline]
-pub(crate) fn rotate(rows: &mut [f64], n: usize, [i, j]: [usize; 2], [c, s]: [f64; 2]) {
-    debug_assert!(i < j);
-    let (before, after) = rows.split_at_mut(j * n);
-    let (x, y) = (&mut before[i * n..(i + 1) * n], &mut after[..n]);
-    for (x, y) in x.iter_mut().zip(y) {
-        (*x, *y) = (c * *x - s * *y, s * *x + c * *y);
+/// Adds the rows of a matrix with `n` columns to y, each multiplied by `factor` and its number in `factors`. Of each row
+/// the part from column `from` on is read.
+pub(crate) fn add_multiples(
+    y: &mut [f64],
+    factor: f64,
+    factors: &[f64],
+    rows: &[f64],
+    [n, from]: [usize; 2],
+) {
+    if factors.is_empty() {
+        return;
     }
+    simd(
+        #[inline(always)]
+        move || {
+            let length = y.len();
+            let part = |i: usize| &rows[i * n + from..(i + 1) * n][..length];
+            let fours = factors.chunks_exact(4);
+            let rest = fours.remainder();
+            // Four rows at a time: y is read and written less often.
+            for (i, f) in fours.enumerate() {
+                let f = [0, 1, 2, 3].map(|k| factor * f[k]);
+                let [a, b, c, d] = [0, 1, 2, 3].map(|k| part(4 * i + k));
+                for (k, y) in y.iter_mut().enumerate() {
+                    *y += (f[0] * a[k] + f[1] * b[k]) + (f[2] * c[k] + f[3] * d[k]);
+                }
+            }
+            for (i, f) in (factors.len() - rest.len()..).zip(rest) {
+                add_scaled(y, factor * f, part(i));
+            }
+        },
+    );
+}
+
+/// Returns the dot products of x with the rows of a matrix with `n` columns, from column `from` on.
+pub(crate) fn dots(rows: &[f64], x: &[f64], [n, from]: [usize; 2]) -> Vec<f64> {
+    let mut out = vec![0.0; rows.len() / n];
+    let to = &mut *out;
+    simd(
+        #[inline(always)]
+        move || {
+            for (to, row) in to.iter_mut().zip(rows.chunks_exact(n)) {
+                *to = dot(&row[from..], x);
+            }
+        },
+    );
+    out
+}
+
+/// Returns column `j` of a matrix with `n` columns.
+pub(crate) fn column(a: &[f64], n: usize, j: usize) -> Vec<f64> {
+    a.iter().skip(j).step_by(n).copied().collect()
 }
 
 /// Returns the transpose of an m × n matrix.
 pub(crate) fn transposed(a: &[f64], [m, n]: [usize; 2]) -> Vec<f64> {
+    const TILE: usize = 8;
     let mut out = vec![0.0; a.len()];
-    for i in 0..m {
+    for first in (0..m).step_by(TILE) {
         for j in 0..n {
-            out[j * m + i] = a[i * n + j];
+            for i in first..m.min(first + TILE) {
+                out[j * m + i] = a[i * n + j];
+            }
         }
     }
     out
@@ -81,7 +134,11 @@ pub(crate) type BlockRanges = [std::ops::Range<usize>; 2];
 
 /// Returns a copy of a block of a matrix with `n` columns.
 pub(crate) fn block(a: &[f64], n: usize, [rows, columns]: BlockRanges) -> Vec<f64> {
-    rows.flat_map(|i| &a[i * n + columns.start..i * n + columns.end]).copied().collect()
+    let mut out = Vec::with_capacity(rows.len() * columns.len());
+    for i in rows {
+        out.extend_from_slice(&a[i * n + columns.start..i * n + columns.end]);
+    }
+    out
 }
 
 /// Subtracts a matrix from a block of a matrix with `n` columns.
@@ -130,13 +187,21 @@ pub(crate) fn scale(largest: f64) -> f64 {
     2f64.powi(-(largest.log2() as i32).clamp(-1000, 1000))
 }
 
-/// Returns whether the first element of the largest absolute value is negative.
-pub(crate) fn is_flipped(x: impl Iterator<Item = f64>) -> bool {
-    let mut largest = 0.0f64;
-    for x in x {
-        if x.abs() > largest.abs() {
-            largest = x;
+/// Returns -1 for each of the `n` columns in which the first element of the largest absolute value is negative, else 1.
+pub(crate) fn signs(a: &[f64], n: usize) -> Vec<f64> {
+    let mut largest = vec![0.0f64; n];
+    for row in a.chunks_exact(n.max(1)) {
+        for (largest, x) in largest.iter_mut().zip(row) {
+            if x.abs() > largest.abs() {
+                *largest = *x;
+            }
         }
     }
-    largest < 0.0
+    largest.iter().map(|x| if *x < 0.0 { -1.0 } else { 1.0 }).collect()
+}
+
+/// Returns the columns of a matrix in this order, each multiplied by its sign.
+pub(crate) fn arranged(a: &[f64], order: &[usize], signs: &[f64]) -> Vec<f64> {
+    let rows = a.chunks_exact(order.len().max(1));
+    rows.flat_map(|row| order.iter().map(|&i| signs[i] * row[i])).collect()
 }

@@ -284,6 +284,40 @@ fn singular_vectors_give_the_matrix() {
     }
 }
 
+/// Singular values and eigenvalues that are equal, 0, or far apart, and sizes of several blocks.
+#[test]
+fn decompositions_of_extreme_matrices_give_the_matrix() {
+    for n in [2, 3, 33, 70, 130] {
+        let x = random(&[n, n], 1);
+        let steps = |exponent: f64| {
+            Tensor::from_fn(&[n], |i| 10f64.powf(exponent * i as f64 / (n - 1) as f64))
+        };
+        let matrices = [
+            Tensor::ones_of([n, n]),
+            Tensor::ones_of([n - 1]).diag(1),
+            Tensor::ones_of([n - 1]).diag(1) + Tensor::eye_of(n),
+            &x * steps(-30.0),
+            &x * steps(30.0).unsqueeze(1),
+            &x * steps(100.0) * steps(100.0).unsqueeze(1),
+            &x * 1e300,
+            &x * 1e-300,
+        ];
+        for (i, a) in matrices.iter().enumerate() {
+            let (u, s, vt) = a.svd();
+            orthonormal(&u);
+            orthonormal(&vt.t());
+            // Relative to the largest element, which is divided out first: products of large elements overflow.
+            let size = largest(a);
+            close(&(u * (s / size)).matmul(&vt), &(a / size), 5e-15 * n as f64);
+            let (symmetric, n) = ((a / size + a.t() / size) * 0.5, n as f64);
+            let (values, v) = (&symmetric * size).eigh();
+            orthonormal(&v);
+            let error = (&v * (values / size)).matmul(&v.t()) - &symmetric;
+            assert!(largest(&error) <= 5e-15 * n, "{i}, {n}: {:e}", largest(&error));
+        }
+    }
+}
+
 /// The four equations of R. Penrose.
 #[test]
 fn pseudoinverses_have_their_four_properties() {
