@@ -89,7 +89,7 @@ use wengert_tensor::{Float, Shape, Tensor};
 /// ```
 ///
 /// The last example has an output of integers. It returns the sorted vector and, for each of its
-/// elements, the position in the input. An output of integers is an [`Index`]. It has no derivative, and
+/// elements, the position in the input. An output of integers is an [`Index`](super::Index). It has no derivative, and
 /// the rule reads it with [`Call::y_index`].
 ///
 /// ```

@@ -20,7 +20,7 @@ use wengert_tensor::{Float, per_type};
 /// One run of a program, from inputs and parameters to a loss.
 ///
 /// Make a tape, put values on it ([`watch`](Tape::watch), [`constant`](Tape::constant),
-/// [`param`](Tape::param)), compute with the [`Var`]s, and ask for gradients. A tape serves one step:
+/// [`param`](Tape::param)), compute with the [`Var`](super::Var)s, and ask for gradients. A tape serves one step:
 /// after parameters have changed, make a new one. A new tape is cheap, because it reuses the memory of a
 /// dropped tape.
 /// [How it works](https://github.com/wengert-rs/wengert/blob/main/docs/how-it-works.md) explains the terms.

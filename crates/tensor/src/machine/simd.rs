@@ -82,7 +82,7 @@ fn baseline<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Baseline>()
 }
 
-/// Runs a closure through [`dispatch`], for loops that do not depend on the instruction set.
+/// Runs a closure through `dispatch`, for loops that do not depend on the instruction set.
 #[inline(always)]
 pub fn simd<R>(loops: impl FnOnce() -> R) -> R {
     struct Closure<F>(F);
