@@ -124,11 +124,6 @@ impl Real for f32 {
     }
 
     #[inline(always)]
-    fn ndtr<I: Isa>(self) -> f32 {
-        super::erf::ndtr::<I>(self)
-    }
-
-    #[inline(always)]
     fn exp2_halves(k: f32) -> [f32; 2] {
         let sum = k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(2 * 127);
         let half = sum >> 1;

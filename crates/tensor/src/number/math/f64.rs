@@ -206,11 +206,6 @@ impl Real for f64 {
     }
 
     #[inline(always)]
-    fn ndtr<I: Isa>(self) -> f64 {
-        super::wide::ndtr::<I>(self)
-    }
-
-    #[inline(always)]
     fn exp2_halves(k: f64) -> [f64; 2] {
         let sum = k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(2 * 1023);
         let half = sum >> 1;

@@ -102,9 +102,6 @@ pub trait Real: Numeric + Neg<Output = Self> {
     /// Returns a power of two that makes a subnormal number normal, and its binary logarithm; 1 and
     /// 0 for other numbers.
     fn normaliser(self) -> (Self, Self);
-    /// Returns the distribution function of the standard normal distribution, ½ erfc(-x/√2), precise where it is
-    /// small. The error is at most 4 ulp for `f32` and 2 ulp for `f64`.
-    fn ndtr<I: Isa>(self) -> Self;
     /// Returns ln(1 + f) - f for 1 + f within [√½, √2).
     fn ln_tail<I: Isa>(f: Self) -> Self;
 
