@@ -74,7 +74,8 @@ impl<T: Float> Embedding<T> {
     /// use wengert::tensor::Tensor;
     /// let mut embedding = Embedding::from_tensors(Tensor::from([[3.0, 4.0], [6.0, 8.0], [0.1, 0.1]]));
     /// embedding.renormalize(&Tensor::from([1i64, 2]), 5.0, 2.0);
-    /// assert_eq!(embedding.weight.value().to_vec(), [3.0, 4.0, 3.0, 4.0, 0.1, 0.1]);
+    /// let lengths = embedding.weight.value().norm(2.0, &[1], false);
+    /// assert!((lengths - Tensor::from([5.0, 5.0, 0.1414])).abs().max(&[], false).item() < 1e-3);
     /// ```
     ///
     /// # Panics
