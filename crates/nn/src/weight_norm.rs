@@ -2,7 +2,9 @@
 
 use crate::layer::Layer;
 use std::fmt;
-use wengert_autograd::{Buffer, FirstState, Mode, Module, Outline, Param, Path, See, SeeMut, Var};
+use wengert_autograd::{
+    Buffer, FirstState, Mode, Module, Outline, Param, Path, See, SeeMut, Tape, Var,
+};
 use wengert_tensor::{Float, Tensor};
 
 /// Returns the parameter `weight` of a layer.
@@ -134,10 +136,7 @@ impl<L: Layer<T>, T: Float> WeightNorm<L, T> {
     pub fn along(layer: L, axis: usize) -> Self {
         let weight = weight_of::<T>("WeightNorm", &layer).value();
         check_axis("WeightNorm", &weight.shape(), axis);
-        let lengths = match &*others(weight.rank(), axis) {
-            [] => weight.abs(),
-            others => weight.norm(2.0, others, true),
-        };
+        let lengths = lengths(Tape::inference().constant(weight.clone()), axis).value();
         WeightNorm { layer, weight_g: lengths.into(), axis }
     }
 }

@@ -58,8 +58,7 @@ pub enum Corner {
 
 impl Chart {
     /// Creates a chart without lines. Defaults: axes from the smallest to the largest number, a linear
-    /// scale, the legend in the corner
-    /// where it hides the least of the lines.
+    /// scale, the legend in the corner where it hides the least of the lines.
     pub fn new(title: impl Into<String>) -> Self {
         Chart { title: title.into(), ..Self::default() }
     }

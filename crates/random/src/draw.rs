@@ -7,8 +7,8 @@
 use crate::quantity::Quantity;
 use rand::Rng;
 use rand_distr::Distribution as _;
-use rayon::current_num_threads;
-use wengert_tensor::{Element, Float, Philox, Shape, Sizes, Tensor, shapes};
+use rayon::prelude::*;
+use wengert_tensor::{Element, Float, Philox, Shape, Sizes, Tensor, num_threads, shapes};
 
 /// Number of elements below which a call stays on its thread.
 const PARALLEL: usize = 1 << 12;
@@ -30,17 +30,8 @@ pub fn each<R: Copy + Default + Send>(
         fill(0, &mut out);
         return out;
     }
-    let size = n.div_ceil(current_num_threads());
-    let mut parts = out.chunks_mut(size).enumerate();
-    let first = parts.next();
-    rayon::scope(|scope| {
-        for (i, part) in parts {
-            scope.spawn(move |_| fill(i * size, part));
-        }
-        if let Some((_, part)) = first {
-            fill(0, part);
-        }
-    });
+    let size = n.div_ceil(num_threads());
+    out.par_chunks_mut(size).enumerate().for_each(|(i, part)| fill(i * size, part));
     out
 }
 

@@ -311,7 +311,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// [`Pool`].
     #[track_caller]
     pub fn avg_pool1d(self, pool: &Pool) -> Self {
-        self.fits(shapes::no_dilation("avg_pool1d", &pool.of_signals()));
+        self.fits(shapes::no_dilation("avg_pool1d", &pool.of_signals().dilation));
         self.fits(shapes::pool1d("avg_pool1d", &self.shape(), pool));
         self.unsqueeze(-2).avg_pool2d(&pool.of_signals()).squeeze(-2)
     }

@@ -4,7 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use wengert_autograd::{Module, Param, Path, Var};
+use wengert_autograd::{Module, Param, Path, Tape, Var};
 use wengert_tensor::{Float, NamedTensors, Tensor};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference");
@@ -68,6 +68,11 @@ impl ReferenceFile {
         self.tensors.names()
     }
 
+    /// Returns the tensors `{prefix}0`, `{prefix}1` and so on.
+    pub fn list<T: Float>(&self, prefix: &str) -> Vec<Tensor<T>> {
+        (0..).map_while(|i| self.find(&format!("{prefix}{i}"))).collect()
+    }
+
     /// Returns the tensors `{prefix}/…` by the rest of their names.
     pub fn group(&self, prefix: &str) -> NamedTensors {
         let prefix = format!("{prefix}/");
@@ -94,15 +99,47 @@ impl ReferenceFile {
         self.cases.borrow_mut().insert(case.to_string());
         assert_eq!(got.shape(), wanted.shape(), "{case}: {key}");
         for (i, (a, b)) in got.to_vec().into_iter().zip(wanted.to_vec()).enumerate() {
-            let (kind, error) = (kind_of(key), error_of(a.to(), b.to()));
-            let bound = self.bounds[kind];
+            let (bound, error) = (self.bound(key), error_of(a.to(), b.to()));
             // The condition is not written with `>`, so that NaN fails.
             assert!(
                 error <= bound,
                 "{} {case}: {key}: element {i} is {a}, PyTorch has {b}: {error:.1e} is above {bound:.1e}",
                 T::DTYPE
             );
-            self.note(kind, error);
+            self.note(key, error);
+        }
+    }
+
+    /// Compares a function of `{case}/x0`, `{case}/x1` and so on with `{case}/value`, and its derivatives as
+    /// [`compare_products`](Self::compare_products) does.
+    pub fn compare_function(
+        &self,
+        case: &str,
+        function: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
+    ) {
+        let tape = Tape::eval();
+        let xs = self.list(&format!("{case}/x")).into_iter().map(|x| tape.watch(x));
+        let xs: Vec<_> = xs.collect();
+        assert!(!xs.is_empty(), "{case} is not in the file");
+        self.compare_products(case, function(&xs), &xs);
+    }
+
+    /// Compares a result with `{case}/value`, its gradients by `xs` from `{case}/seed` with `{case}/grad0` and so on, and
+    /// the products of the Hessian with the directions `{case}/v0` and so on, if there are any, with `{case}/hvp0` and
+    /// so on.
+    pub fn compare_products<'t>(&self, case: &str, value: Var<'t, f64>, xs: &[Var<'t, f64>]) {
+        let constant = |tensor| value.tape().constant(tensor);
+        self.compare(case, "value", &value.value());
+        let seed = constant(self.get(&format!("{case}/seed")));
+        let gradients = (value * seed).sum_all().grad_or_zero(xs);
+        for (i, gradient) in gradients.iter().enumerate() {
+            self.compare(case, &format!("grad{i}"), &gradient.value());
+        }
+        let along = self.list(&format!("{case}/v"));
+        let slopes = gradients.iter().zip(along).map(|(g, v)| (*g * constant(v)).sum_all());
+        let Some(slope) = slopes.reduce(|a, b| a + b) else { return };
+        for (i, product) in slope.grad_or_zero(xs).iter().enumerate() {
+            self.compare(case, &format!("hvp{i}"), &product.value());
         }
     }
 
@@ -112,7 +149,8 @@ impl ReferenceFile {
     }
 
     /// Takes an error into account that a test has measured itself.
-    pub fn note(&self, kind: usize, error: f64) {
+    pub fn note(&self, key: &str, error: f64) {
+        let kind = kind_of(key);
         let mut largest = self.largest.get();
         largest[kind] = largest[kind].max(error);
         self.largest.set(largest);

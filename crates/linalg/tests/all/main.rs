@@ -6,6 +6,8 @@ mod common;
 mod derivatives;
 mod errors;
 mod modules;
+#[path = "../../../autograd/tests/all/reference_file.rs"]
+mod reference_file;
 mod references;
 mod residuals;
 #[path = "../../../tensor/tests/all/scan/mod.rs"]

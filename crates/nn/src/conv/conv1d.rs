@@ -1,11 +1,11 @@
 //! The convolution of signals, as a layer.
 
-use super::{ConvOptions, convolution};
-use crate::check_input::{check_bias, check_channels};
+use super::{ConvOptions, check_tensors, convolution};
+use crate::check_input::check_channels;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
-use wengert_tensor::{Conv, Float, PadMode, Padding, Tensor, Triple};
+use wengert_tensor::{Conv, Float, Padding, Tensor, Triple};
 
 /// A convolution of signals: [N, C, L] → [N, O, L′], with one kernel per pair of channels and one
 /// bias per output channel.
@@ -52,13 +52,8 @@ impl<T: Float> Conv1d<T> {
     /// the number of groups.
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: Conv) -> Self {
-        let (shape, groups) = (weight.shape(), conv.groups);
-        assert!(
-            shape.rank() == 3 && groups > 0 && shape[0].is_multiple_of(groups),
-            "Conv1d::from_tensors: expected a weight [outputs, inputs / groups, k] with outputs a multiple of \
-             groups, got {shape} and {groups} groups"
-        );
-        check_bias("Conv1d::from_tensors", &weight, bias.as_ref());
+        let op = "Conv1d::from_tensors";
+        check_tensors(op, 3, false, &weight, bias.as_ref(), conv.groups);
         let options = ConvOptions::of(conv.of_signals());
         Conv1d { weight: weight.into(), bias: bias.map(Into::into), options }
     }
@@ -73,24 +68,6 @@ impl<T: Float> Conv1d<T> {
         }
         .into();
         self
-    }
-
-    /// Sets what the padding contains instead of zeros: the mirrored signal, its repeated last
-    /// element, or the signal continued as on a circle. The default is zeros.
-    #[must_use]
-    pub fn padding_mode(mut self, mode: PadMode) -> Self {
-        self.options.mode = mode;
-        self
-    }
-
-    /// Returns the number of input channels.
-    pub fn inputs(&self) -> usize {
-        self.weight.shape()[1] * self.options.conv.groups
-    }
-
-    /// Returns the number of output channels.
-    pub fn outputs(&self) -> usize {
-        self.weight.shape()[0]
     }
 
     /// Returns the size of the kernel.

@@ -1,11 +1,11 @@
 //! The convolution of images, as a layer.
 
-use super::{ConvOptions, convolution};
-use crate::check_input::{check_bias, check_channels};
+use super::{ConvOptions, check_tensors, convolution};
+use crate::check_input::check_channels;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
-use wengert_tensor::{Conv, Float, PadMode, Padding, Pair, Tensor, Triple};
+use wengert_tensor::{Conv, Float, Padding, Pair, Tensor, Triple};
 
 /// A convolution of images: [N, C, H, W] → [N, O, H′, W′], with one kernel per pair of channels and
 /// one bias per output channel.
@@ -68,13 +68,8 @@ impl<T: Float> Conv2d<T> {
     /// of the number of groups.
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: Conv) -> Self {
-        let (shape, groups) = (weight.shape(), conv.groups);
-        assert!(
-            shape.rank() == 4 && groups > 0 && shape[0].is_multiple_of(groups),
-            "Conv2d::from_tensors: expected a weight [outputs, inputs / groups, kh, kw] with outputs a multiple of \
-             groups, got {shape} and {groups} groups"
-        );
-        check_bias("Conv2d::from_tensors", &weight, bias.as_ref());
+        let op = "Conv2d::from_tensors";
+        check_tensors(op, 4, false, &weight, bias.as_ref(), conv.groups);
         let options = ConvOptions::of(conv);
         Conv2d { weight: weight.into(), bias: bias.map(Into::into), options }
     }
@@ -84,24 +79,6 @@ impl<T: Float> Conv2d<T> {
     pub fn padding(mut self, padding: impl Into<Padding>) -> Self {
         self.options.padding = padding.into().into();
         self
-    }
-
-    /// Sets what the padding contains instead of zeros: the mirrored image, its repeated border
-    /// pixels, or the image continued as on a circle. The default is zeros.
-    #[must_use]
-    pub fn padding_mode(mut self, mode: PadMode) -> Self {
-        self.options.mode = mode;
-        self
-    }
-
-    /// Returns the number of input channels.
-    pub fn inputs(&self) -> usize {
-        self.weight.shape()[1] * self.options.conv.groups
-    }
-
-    /// Returns the number of output channels.
-    pub fn outputs(&self) -> usize {
-        self.weight.shape()[0]
     }
 
     /// Returns the height and width of the kernel.

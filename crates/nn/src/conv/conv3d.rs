@@ -1,11 +1,11 @@
 //! The convolution of volumes, as a layer.
 
-use super::{ConvOptions, convolution};
-use crate::check_input::{check_bias, check_channels};
+use super::{ConvOptions, check_tensors, convolution};
+use crate::check_input::check_channels;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
-use wengert_tensor::{Float, PadMode, Tensor, Triple, VolumeConv, VolumePadding};
+use wengert_tensor::{Float, Tensor, Triple, VolumeConv, VolumePadding};
 
 /// A convolution of volumes: [N, C, D, H, W] → [N, O, D′, H′, W′], with one kernel per pair of channels
 /// and one bias per output channel. D is the depth of a scan, or the time of a video.
@@ -63,13 +63,8 @@ impl<T: Float> Conv3d<T> {
     /// of the number of groups.
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: VolumeConv) -> Self {
-        let (shape, groups) = (weight.shape(), conv.groups);
-        assert!(
-            shape.rank() == 5 && groups > 0 && shape[0].is_multiple_of(groups),
-            "Conv3d::from_tensors: expected a weight [outputs, inputs / groups, kd, kh, kw] with outputs a \
-             multiple of groups, got {shape} and {groups} groups"
-        );
-        check_bias("Conv3d::from_tensors", &weight, bias.as_ref());
+        let op = "Conv3d::from_tensors";
+        check_tensors(op, 5, false, &weight, bias.as_ref(), conv.groups);
         let options = ConvOptions::of(conv);
         Conv3d { weight: weight.into(), bias: bias.map(Into::into), options }
     }
@@ -79,24 +74,6 @@ impl<T: Float> Conv3d<T> {
     pub fn padding(mut self, padding: impl Into<VolumePadding>) -> Self {
         self.options.padding = padding.into();
         self
-    }
-
-    /// Sets what the padding contains instead of zeros: the mirrored volume, its repeated border
-    /// elements, or the volume continued as on a circle. The default is zeros.
-    #[must_use]
-    pub fn padding_mode(mut self, mode: PadMode) -> Self {
-        self.options.mode = mode;
-        self
-    }
-
-    /// Returns the number of input channels.
-    pub fn inputs(&self) -> usize {
-        self.weight.shape()[1] * self.options.conv.groups
-    }
-
-    /// Returns the number of output channels.
-    pub fn outputs(&self) -> usize {
-        self.weight.shape()[0]
     }
 
     /// Returns the depth, height and width of the kernel.

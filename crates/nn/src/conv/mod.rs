@@ -13,7 +13,7 @@ pub use transpose::{ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 use crate::print::{changed, sides, sizes};
 use rand::Rng;
 use wengert_autograd::{Outline, Param, Var};
-use wengert_tensor::{Float, PadMode, Tensor, VolumeConv, VolumePadding};
+use wengert_tensor::{Float, PadMode, Tensor, Triple, VolumeConv, VolumePadding};
 
 /// The options of a convolutional layer, along D, H and W. Layers of images use the last two, and layers
 /// of signals the last.
@@ -157,6 +157,94 @@ fn regroup<T: Float>(
     }
 }
 
+/// Panics if the weight does not have this number of axes, or does not fit the groups, or if the bias does not have one
+/// number per output. The weight is [outputs, inputs / groups, …], or [inputs, outputs / groups, …] of a `transposed`
+/// convolution.
+#[track_caller]
+fn check_tensors<T: Float>(
+    op: &str,
+    rank: usize,
+    transposed: bool,
+    weight: &Tensor<T>,
+    bias: Option<&Tensor<T>>,
+    groups: usize,
+) {
+    let shape = weight.shape();
+    let kernel = ["k", "kh, kw", "kd, kh, kw"][rank - 3];
+    let (whole, divided) = if transposed { ("inputs", "outputs") } else { ("outputs", "inputs") };
+    assert!(
+        shape.rank() == rank && groups > 0 && shape[0].is_multiple_of(groups),
+        "{op}: expected a weight [{whole}, {divided} / groups, {kernel}] with {whole} a multiple of groups, got \
+         {shape} and {groups} groups"
+    );
+    let outputs = if transposed { shape[1] * groups } else { shape[0] };
+    if let Some(got) = bias.map(Tensor::shape).filter(|got| **got != [outputs]) {
+        panic!("{op}: a weight {shape} requires a bias [{outputs}], got {got}")
+    }
+}
+
+/// Adds the methods that depend on the side on which windows lie: in the input of a convolution, or in the output of a
+/// transposed one.
+macro_rules! on_side {
+    (input, $(#[$size:meta])* $Size:ty, |$any:ident| $deep:expr) => {
+        /// Sets what the padding contains instead of zeros: the mirrored input, its repeated border
+        /// elements, or the input continued as on a circle. The default is zeros.
+        #[must_use]
+        pub fn padding_mode(mut self, mode: wengert_tensor::PadMode) -> Self {
+            self.options.mode = mode;
+            self
+        }
+
+        /// Returns the number of input channels.
+        pub fn inputs(&self) -> usize {
+            self.weight.shape()[1] * self.options.conv.groups
+        }
+
+        /// Returns the number of output channels.
+        pub fn outputs(&self) -> usize {
+            self.weight.shape()[0]
+        }
+    };
+    (output, $(#[$size:meta])* $Size:ty, |$any:ident| $deep:expr) => {
+        /// Sets the padding: crops this many elements from each side of the output. The default is 0.
+        $(#[$size])*
+        #[must_use]
+        pub fn padding(mut self, padding: $Size) -> Self {
+            let $any = padding;
+            let each = super::along(self.weight.shape().rank() - 2, $deep);
+            self.options.padding = wengert_tensor::VolumePadding::from(each);
+            self
+        }
+
+        /// Sets the output padding: adds this many elements at the end of each output axis. It must be
+        /// smaller than the stride or the dilation. The default is 0.
+        $(#[$size])*
+        #[must_use]
+        pub fn output_padding(mut self, output_padding: $Size) -> Self {
+            let $any = output_padding;
+            self.options.output_padding = super::along(self.weight.shape().rank() - 2, $deep);
+            self
+        }
+
+        /// Returns the number of input channels.
+        pub fn inputs(&self) -> usize {
+            self.weight.shape()[0]
+        }
+
+        /// Returns the number of output channels.
+        pub fn outputs(&self) -> usize {
+            self.weight.shape()[1] * self.options.conv.groups
+        }
+    };
+}
+use on_side;
+
+/// Returns the numbers along the last axes, and 0 along the others.
+fn along(axes: usize, Triple(mut each): Triple) -> [usize; 3] {
+    each[..3 - axes].fill(0);
+    each
+}
+
 /// Adds the constructors and the builder methods that convolutional layers share, to a layer with
 /// the fields `weight`, `bias` and `options`.
 ///
@@ -249,6 +337,8 @@ macro_rules! convolution {
             pub fn without_bias(self) -> Self {
                 $Layer { bias: None, ..self }
             }
+
+            super::on_side! { $side, $(#[$size])* $Size, |$any| $deep }
         }
     };
 }

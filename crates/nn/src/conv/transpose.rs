@@ -1,11 +1,11 @@
 //! The transposed convolutions of images, of signals and of volumes, as layers.
 
-use super::{ConvOptions, convolution};
+use super::{ConvOptions, check_tensors, convolution};
 use crate::check_input::check_channels;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
-use wengert_tensor::{Conv, Float, Pair, Tensor, Triple, VolumeConv, VolumePadding};
+use wengert_tensor::{Conv, Float, Pair, Tensor, Triple, VolumeConv};
 
 /// A transposed convolution of images: [N, C, H, W] → [N, O, H′, W′], with one bias per output
 /// channel.
@@ -55,36 +55,10 @@ impl<T: Float> ConvTranspose2d<T> {
     /// number of groups.
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: Conv) -> Self {
-        check_transposed("ConvTranspose2d::from_tensors", 4, &weight, bias.as_ref(), conv.groups);
+        let op = "ConvTranspose2d::from_tensors";
+        check_tensors(op, 4, true, &weight, bias.as_ref(), conv.groups);
         let options = ConvOptions::of(conv);
         ConvTranspose2d { weight: weight.into(), bias: bias.map(Into::into), options }
-    }
-
-    /// Sets the padding: crops this many pixels from each side of the output. The default is 0.
-    #[must_use]
-    pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
-        let Pair([h, w]) = padding.into();
-        self.options.padding = VolumePadding::from([0, h, w]);
-        self
-    }
-
-    /// Sets the output padding: adds this many pixels at the end of each output axis. It must be
-    /// smaller than the stride or the dilation. The default is 0.
-    #[must_use]
-    pub fn output_padding(mut self, output_padding: impl Into<Pair>) -> Self {
-        let Pair([h, w]) = output_padding.into();
-        self.options.output_padding = [0, h, w];
-        self
-    }
-
-    /// Returns the number of input channels.
-    pub fn inputs(&self) -> usize {
-        self.weight.shape()[0]
-    }
-
-    /// Returns the number of output channels.
-    pub fn outputs(&self) -> usize {
-        self.weight.shape()[1] * self.options.conv.groups
     }
 
     /// Returns the height and width of the kernel.
@@ -104,29 +78,6 @@ impl<T: Float> Layer<T> for ConvTranspose2d<T> {
         let weight = x.tape().param(&self.weight);
         let [_, above, beside] = self.options.output_padding;
         x.conv_transpose2d(weight, bias, &conv.of_images(), [above, beside])
-    }
-}
-
-/// Panics if the weight of a transposed convolution does not have the axes, or the bias does not have
-/// one value per output.
-#[track_caller]
-fn check_transposed<T: Float>(
-    op: &str,
-    rank: usize,
-    weight: &Tensor<T>,
-    bias: Option<&Tensor<T>>,
-    groups: usize,
-) {
-    let shape = weight.shape();
-    let kernel = ["k", "kh, kw", "kd, kh, kw"][rank - 3];
-    assert!(
-        shape.rank() == rank && groups > 0 && shape[0].is_multiple_of(groups),
-        "{op}: expected a weight [inputs, outputs / groups, {kernel}] with inputs a multiple of groups, got \
-         {shape} and {groups} groups"
-    );
-    let outputs = shape[1] * groups;
-    if let Some(got) = bias.map(Tensor::shape).filter(|got| **got != [outputs]) {
-        panic!("{op}: a weight {shape} requires a bias [{outputs}], got {got}")
     }
 }
 
@@ -172,34 +123,10 @@ impl<T: Float> ConvTranspose1d<T> {
     /// number of groups.
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: Conv) -> Self {
-        check_transposed("ConvTranspose1d::from_tensors", 3, &weight, bias.as_ref(), conv.groups);
+        let op = "ConvTranspose1d::from_tensors";
+        check_tensors(op, 3, true, &weight, bias.as_ref(), conv.groups);
         let options = ConvOptions::of(conv.of_signals());
         ConvTranspose1d { weight: weight.into(), bias: bias.map(Into::into), options }
-    }
-
-    /// Sets the padding: crops this many elements from each side of the output. The default is 0.
-    #[must_use]
-    pub fn padding(mut self, padding: usize) -> Self {
-        self.options.padding = VolumePadding::from([0, 0, padding]);
-        self
-    }
-
-    /// Sets the output padding: adds this many elements at the end of the output. It must be smaller
-    /// than the stride or the dilation. The default is 0.
-    #[must_use]
-    pub fn output_padding(mut self, output_padding: usize) -> Self {
-        self.options.output_padding = [0, 0, output_padding];
-        self
-    }
-
-    /// Returns the number of input channels.
-    pub fn inputs(&self) -> usize {
-        self.weight.shape()[0]
-    }
-
-    /// Returns the number of output channels.
-    pub fn outputs(&self) -> usize {
-        self.weight.shape()[1] * self.options.conv.groups
     }
 
     /// Returns the size of the kernel.
@@ -266,34 +193,10 @@ impl<T: Float> ConvTranspose3d<T> {
     /// number of groups.
     #[track_caller]
     pub fn from_tensors(weight: Tensor<T>, bias: Option<Tensor<T>>, conv: VolumeConv) -> Self {
-        check_transposed("ConvTranspose3d::from_tensors", 5, &weight, bias.as_ref(), conv.groups);
+        let op = "ConvTranspose3d::from_tensors";
+        check_tensors(op, 5, true, &weight, bias.as_ref(), conv.groups);
         let options = ConvOptions::of(conv);
         ConvTranspose3d { weight: weight.into(), bias: bias.map(Into::into), options }
-    }
-
-    /// Sets the padding: crops this many elements from each side of the output. The default is 0.
-    #[must_use]
-    pub fn padding(mut self, padding: impl Into<Triple>) -> Self {
-        self.options.padding = VolumePadding::from(padding.into().0);
-        self
-    }
-
-    /// Sets the output padding: adds this many elements at the end of each output axis. It must be
-    /// smaller than the stride or the dilation. The default is 0.
-    #[must_use]
-    pub fn output_padding(mut self, output_padding: impl Into<Triple>) -> Self {
-        self.options.output_padding = output_padding.into().0;
-        self
-    }
-
-    /// Returns the number of input channels.
-    pub fn inputs(&self) -> usize {
-        self.weight.shape()[0]
-    }
-
-    /// Returns the number of output channels.
-    pub fn outputs(&self) -> usize {
-        self.weight.shape()[1] * self.options.conv.groups
     }
 
     /// Returns the depth, height and width of the kernel.

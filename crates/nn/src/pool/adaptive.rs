@@ -1,7 +1,8 @@
 //! Pooling layers with a given output size.
 
+use super::with_indices;
 use crate::layer::Layer;
-use wengert_autograd::{Index, Var};
+use wengert_autograd::Var;
 use wengert_nn_derive::Module;
 use wengert_tensor::{Float, Pair, Triple};
 
@@ -115,27 +116,8 @@ adaptive! {
     ): adaptive_max_pool3d;
 }
 
-/// Adds the method that also returns positions.
-macro_rules! with_indices {
-    ($($Layer:ident: $op:ident, $whole:literal;)*) => { $(
-        impl $Layer {
-            #[doc = concat!(
-                "Computes the output as [`forward`](Layer::forward) does, and the position of each maximum in its ",
-                $whole, ". PyTorch: `return_indices=True`."
-            )]
-            #[track_caller]
-            pub fn forward_with_indices<'t, T: Float>(
-                &self,
-                x: Var<'t, T>,
-            ) -> (Var<'t, T>, Index<'t, T>) {
-                let scope = x.tape().open(self);
-                scope.close(x.$op(self.size))
-            }
-        }
-    )* };
-}
 with_indices! {
-    AdaptiveMaxPool1d: adaptive_max_pool1d_with_indices, "signal";
-    AdaptiveMaxPool2d: adaptive_max_pool2d_with_indices, "image, counted row by row";
-    AdaptiveMaxPool3d: adaptive_max_pool3d_with_indices, "volume, counted plane by plane and row by row";
+    AdaptiveMaxPool1d: adaptive_max_pool1d_with_indices, |layer| layer.size, "signal", MaxUnpool1d;
+    AdaptiveMaxPool2d: adaptive_max_pool2d_with_indices, |layer| layer.size, "image, counted row by row", MaxUnpool2d;
+    AdaptiveMaxPool3d: adaptive_max_pool3d_with_indices, |layer| layer.size, "volume, counted plane by plane and row by row", MaxUnpool3d;
 }

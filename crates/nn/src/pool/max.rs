@@ -1,8 +1,7 @@
 //! Max-pooling layers.
 
-use super::pooling;
-use wengert_autograd::{Index, Var};
-use wengert_tensor::{Float, Pair, Pool, Triple, VolumePool};
+use super::{pooling, with_indices};
+use wengert_tensor::{Pair, Pool, Triple, VolumePool};
 
 pooling! {
     /// Takes the largest element of each window of images: [N, C, H, W] (or [C, H, W]) → [N, C, H′,
@@ -61,7 +60,7 @@ impl MaxPool1d {
 
 pooling! {
     /// Takes the largest element of each window of volumes: [N, C, D, H, W] (or [C, D, H, W]) → [N, C, D′, H′,
-    /// W′]. [`Var::max_pool3d`] defines the result.
+    /// W′]. [`Var::max_pool3d`](wengert_autograd::Var::max_pool3d) defines the result.
     ///
     /// ```
     /// use wengert::nn::{Layer, MaxPool3d};
@@ -89,28 +88,8 @@ impl MaxPool3d {
     }
 }
 
-/// Adds the method that also returns positions.
-macro_rules! with_indices {
-    ($($Layer:ident: $op:ident, $whole:literal, $Unpool:ident;)*) => { $(
-        impl $Layer {
-            #[doc = concat!(
-                "Computes the output as [`forward`](crate::Layer::forward) does, and the position of each maximum \
-                 in its ", $whole, ", as [`", stringify!($Unpool), "`](crate::", stringify!($Unpool), ") expects \
-                 them. PyTorch: `return_indices=True`."
-            )]
-            #[track_caller]
-            pub fn forward_with_indices<'t, T: Float>(
-                &self,
-                x: Var<'t, T>,
-            ) -> (Var<'t, T>, Index<'t, T>) {
-                let scope = x.tape().open(self);
-                scope.close(x.$op(&self.pool))
-            }
-        }
-    )* };
-}
 with_indices! {
-    MaxPool1d: max_pool1d_with_indices, "signal", MaxUnpool1d;
-    MaxPool2d: max_pool2d_with_indices, "image, counted row by row", MaxUnpool2d;
-    MaxPool3d: max_pool3d_with_indices, "volume, counted plane by plane and row by row", MaxUnpool3d;
+    MaxPool1d: max_pool1d_with_indices, |layer| &layer.pool, "signal", MaxUnpool1d;
+    MaxPool2d: max_pool2d_with_indices, |layer| &layer.pool, "image, counted row by row", MaxUnpool2d;
+    MaxPool3d: max_pool3d_with_indices, |layer| &layer.pool, "volume, counted plane by plane and row by row", MaxUnpool3d;
 }

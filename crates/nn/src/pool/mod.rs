@@ -126,3 +126,27 @@ macro_rules! pooling {
     };
 }
 use pooling;
+
+/// Adds the method that also returns positions. The arguments are the layer, the operation with its argument, the whole
+/// in which positions count, and the layer that takes the positions.
+macro_rules! with_indices {
+    ($($Layer:ident: $op:ident, |$layer:ident| $argument:expr, $whole:literal, $Unpool:ident;)*) => { $(
+        impl $Layer {
+            #[doc = concat!(
+                "Computes the output as [`forward`](crate::Layer::forward) does, and the position of each maximum \
+                 in its ", $whole, ", as [`", stringify!($Unpool), "`](crate::", stringify!($Unpool), ") expects \
+                 them. PyTorch: `return_indices=True`."
+            )]
+            #[track_caller]
+            pub fn forward_with_indices<'t, T: wengert_tensor::Float>(
+                &self,
+                x: wengert_autograd::Var<'t, T>,
+            ) -> (wengert_autograd::Var<'t, T>, wengert_autograd::Index<'t, T>) {
+                let scope = x.tape().open(self);
+                let $layer = self;
+                scope.close(x.$op($argument))
+            }
+        }
+    )* };
+}
+use with_indices;

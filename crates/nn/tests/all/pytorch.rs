@@ -19,7 +19,7 @@ fn compare<T: Float>(
     case: &str,
     mut layer: impl Layer<T>,
 ) -> Vec<(String, AnyTensor)> {
-    let dict: StateDict = file.group(&format!("{case}/init")).into_iter().collect();
+    let dict: StateDict = file.group(&format!("{case}/init"));
     load_state_dict(&mut layer, &dict).unwrap_or_else(|error| panic!("{case}: {error}"));
     let get = |key: &str| file.get::<T>(&format!("{case}/{key}"));
     let (batches, weights) = (get("x"), get("weights"));

@@ -33,7 +33,7 @@ fn compare<T: Float, M: Module>(
     mut layer: M,
     run: impl for<'t> Fn(&M, Inputs<'t, T>) -> Vec<(&'static str, Var<'t, T>)>,
 ) {
-    let dict: StateDict = file.group(&format!("{case}/init")).into_iter().collect();
+    let dict: StateDict = file.group(&format!("{case}/init"));
     load_state_dict(&mut layer, &dict).unwrap_or_else(|e| panic!("{case}: {e}"));
     let mut ours: Vec<String> = state_dict(&layer).names().map(String::from).collect();
     ours.sort();

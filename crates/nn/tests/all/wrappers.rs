@@ -1,14 +1,12 @@
 //! Layers whose weight is computed: names of parameters, files of PyTorch, and scopes.
 
+use crate::reference_file::ReferenceFile;
 use wengert_autograd::Module;
 use wengert_nn::{
     Conv1d, Conv3d, ConvTranspose2d, Flatten, Layer, Linear, LoadError, Sequential, SpectralNorm,
     StateDict, WeightNorm, load_state_dict, sequential, state_dict,
 };
 use wengert_tensor::{AnyTensor, NamedTensors, Philox, Tensor};
-
-const FILE: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/wrappers.safetensors");
 
 /// Returns the models of the Python script.
 fn models() -> Vec<(&'static str, Box<dyn Layer<f64>>)> {
@@ -30,20 +28,13 @@ fn models() -> Vec<(&'static str, Box<dyn Layer<f64>>)> {
 
 #[test]
 fn models_of_pytorch_with_old_and_new_names_can_be_loaded() {
-    let file = NamedTensors::load(FILE).unwrap();
-    let mut used = 0;
+    let file = ReferenceFile::load("wrappers");
     for prefix in ["", "old_"] {
         for (name, mut model) in models() {
             let case = format!("{prefix}{name}");
-            let state: StateDict = file.part(&format!("{case}/state/"));
+            let state: StateDict = file.group(&format!("{case}/state"));
             load_state_dict(&mut model, &state).unwrap_or_else(|error| panic!("{case}: {error}"));
-            let get = |key: &str| file.get(&format!("{case}/{key}")).unwrap().cast::<f64>();
-            let (y, wanted) = (model.predict(&get("x")), get("y"));
-            for (a, b) in y.to_vec().into_iter().zip(wanted.to_vec()) {
-                assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "{case}: {a}, PyTorch has {b}");
-            }
-            assert_eq!(y.shape(), wanted.shape());
-            used += state.len() + 2;
+            file.compare(&case, "y", &model.predict(&file.get(&format!("{case}/x"))));
             if prefix.is_empty() {
                 let ours = state_dict(&model);
                 let [mut ours, mut theirs] =
@@ -54,7 +45,7 @@ fn models_of_pytorch_with_old_and_new_names_can_be_loaded() {
             }
         }
     }
-    assert_eq!(used, file.len(), "all of the file");
+    file.finish();
 }
 
 /// Writes the file for the opposite direction: `python wrappers.py FILE` loads these state dicts into
@@ -62,10 +53,10 @@ fn models_of_pytorch_with_old_and_new_names_can_be_loaded() {
 #[test]
 #[ignore = "writes a file for PyTorch"]
 fn writes_a_file_for_pytorch() {
-    let theirs = NamedTensors::load(FILE).unwrap();
+    let theirs = ReferenceFile::load("wrappers");
     let mut file = NamedTensors::new();
     for (name, model) in models() {
-        let x = theirs.get(&format!("{name}/x")).unwrap().cast::<f64>();
+        let x = theirs.get::<f64>(&format!("{name}/x"));
         file.insert(format!("{name}/y"), model.predict(&x));
         file.insert(format!("{name}/x"), x);
         for (key, value) in state_dict(&model).iter() {

@@ -1,17 +1,15 @@
 //! Compares the derivatives of gamma draws with mpmath: `tests/reference/distributions.py` describes the numbers.
 
 use super::*;
-use safetensors::SafeTensors;
 use wengert_autograd::Tape;
+use wengert_tensor::NamedTensors;
 
 const FILE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/reference/distributions.safetensors");
 
 fn reference(name: &str) -> Vec<f64> {
-    let bytes = std::fs::read(FILE).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let view = file.tensor(&format!("implicit/{name}")).unwrap();
-    view.data().as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect()
+    let file = NamedTensors::load(FILE).unwrap();
+    file.get(&format!("implicit/{name}")).unwrap().cast().to_vec()
 }
 
 /// The inputs of the operations: concentration, logarithm, draw.

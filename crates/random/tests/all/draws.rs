@@ -1,6 +1,6 @@
 //! Tests the numbers that are drawn: their distribution, their independence, and what they depend on.
 
-use crate::file::File;
+use crate::reference_file::ReferenceFile;
 use wengert_autograd::Tape;
 use wengert_random::{
     Bernoulli, Beta, Binomial, Categorical, Dirichlet, Exponential, Gamma, Geometric, Gumbel,
@@ -12,10 +12,10 @@ const N: usize = 100_000;
 
 /// Compares the numbers with the probabilities of bins by Pearson's χ², and tests that neighbours are not correlated.
 #[track_caller]
-fn fits(file: &File, case: &str, draws: &[f64]) {
-    let edges = file.get(&format!("bins/{case}/edges")).to_vec();
-    let probs = file.get(&format!("bins/{case}/probs")).to_vec();
-    let bound = file.get(&format!("bins/{case}/bound")).item();
+fn fits(file: &ReferenceFile, case: &str, draws: &[f64]) {
+    let edges = file.get::<f64>(&format!("bins/{case}/edges")).to_vec();
+    let probs = file.get::<f64>(&format!("bins/{case}/probs")).to_vec();
+    let bound = file.get::<f64>(&format!("bins/{case}/bound")).item();
     let places: Vec<usize> = draws.iter().map(|x| edges.partition_point(|edge| edge < x)).collect();
     let mut counts = vec![0.0; probs.len()];
     for &place in &places {
@@ -36,7 +36,7 @@ fn fits(file: &File, case: &str, draws: &[f64]) {
 
 #[test]
 fn draws_have_the_distribution_of_scipy() {
-    let file = File::load();
+    let file = ReferenceFile::load("distributions");
     let mut rng = Philox::new(11);
     let mut tested = Vec::new();
     macro_rules! test {
@@ -78,7 +78,10 @@ fn draws_have_the_distribution_of_scipy() {
     tested.sort();
     assert_eq!(
         tested,
-        file.cases("/edges").iter().map(|it| it[5..].to_string()).collect::<Vec<_>>()
+        file.group("bins")
+            .names()
+            .filter_map(|name| Some(name.strip_suffix("/edges")?.to_string()))
+            .collect::<Vec<_>>()
     );
 }
 

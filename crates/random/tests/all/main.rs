@@ -3,11 +3,12 @@
 //! the tests of one file.
 
 mod draws;
-mod file;
 mod functions;
 #[path = "../../../tensor/tests/all/modules.rs"]
 mod modules;
 mod parameters;
 mod pathwise;
+#[path = "../../../autograd/tests/all/reference_file.rs"]
+mod reference_file;
 #[path = "../../../tensor/tests/all/scan/mod.rs"]
 mod scan;

@@ -17,7 +17,7 @@ fn averages(shape: &[usize], out: &[usize], windows: &[Windows]) -> AxisMaps {
 /// Returns the maps of `avg_pool2d`, for the tape.
 #[doc(hidden)]
 pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult<AxisMaps> {
-    shapes::no_dilation(op, pool)?;
+    shapes::no_dilation(op, &pool.dilation)?;
     let out = shapes::pool2d(op, shape, pool)?;
     Ok(averages(shape, &out, &Windows::sliding(*pool)[1..]))
 }
@@ -25,7 +25,7 @@ pub fn average_maps(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult<AxisM
 /// Returns the maps of `avg_pool3d`, for the tape.
 #[doc(hidden)]
 pub fn volume_average_maps(op: &str, shape: &[usize], pool: &VolumePool) -> ShapeResult<AxisMaps> {
-    shapes::undilated(op, &pool.dilation)?;
+    shapes::no_dilation(op, &pool.dilation)?;
     let out = shapes::pool3d(op, shape, pool)?;
     Ok(averages(shape, &out, &Windows::sliding(*pool)))
 }

@@ -111,16 +111,26 @@ impl Padding {
         match self {
             Padding::Valid => Ok([(0, 0); 2]),
             Padding::Each(each) => Ok(each),
-            Padding::Same if conv.stride != [1, 1] => Err(format!(
-                "padding: `Same` needs stride 1, got stride {:?}; give the padding in numbers",
-                conv.stride
-            )),
-            Padding::Same => Ok([0, 1].map(|axis| {
-                let all = conv.dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
-                (all / 2, all - all / 2)
-            })),
+            Padding::Same => same(kernel, conv.stride, conv.dilation),
         }
     }
+}
+
+/// Returns the padding that keeps the size along each axis.
+pub(super) fn same<const N: usize>(
+    kernel: [usize; N],
+    stride: [usize; N],
+    dilation: [usize; N],
+) -> ShapeResult<[(usize, usize); N]> {
+    if stride != [1; N] {
+        return Err(format!(
+            "padding: `Same` needs stride 1, got stride {stride:?}; give the padding in numbers"
+        ));
+    }
+    Ok(std::array::from_fn(|axis| {
+        let all = dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
+        (all / 2, all - all / 2)
+    }))
 }
 
 impl Conv {

@@ -1,5 +1,6 @@
 //! The options of convolutions and pools over volumes: those of images, with the depth as a third axis.
 
+use super::conv::same;
 use super::{Conv, Padding, Pair, Pool};
 use crate::layout::ShapeResult;
 use std::fmt;
@@ -184,14 +185,7 @@ impl VolumePadding {
         match self {
             VolumePadding::Valid => Ok([(0, 0); 3]),
             VolumePadding::Each(each) => Ok(each),
-            VolumePadding::Same if conv.stride != [1; 3] => Err(format!(
-                "padding: `Same` needs stride 1, got stride {:?}; give the padding in numbers",
-                conv.stride
-            )),
-            VolumePadding::Same => Ok([0, 1, 2].map(|axis| {
-                let all = conv.dilation[axis].saturating_mul(kernel[axis].saturating_sub(1));
-                (all / 2, all - all / 2)
-            })),
+            VolumePadding::Same => same(kernel, conv.stride, conv.dilation),
         }
     }
 }

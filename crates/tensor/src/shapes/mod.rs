@@ -42,11 +42,11 @@ pub use join::{chunk, concat, pad, split, stack};
 pub use matmul::matmul;
 pub(crate) use matmul::{MatrixShape, matrix_shape};
 pub use order::{kthvalue, one_along, quantile, quantiles, searchsorted, topk};
+pub(crate) use pool::unpool_range;
 pub use pool::{
     adaptive_pool1d, adaptive_pool2d, adaptive_pool3d, map_axis, max_unpool1d, max_unpool2d,
     max_unpool3d, no_dilation, pick2d, pick2d_range, pool1d, pool2d, pool3d,
 };
-pub(crate) use pool::{undilated, unpool_range};
 pub use products::{addmm, baddbmm, bmm, dot, mv, outer, trace};
 pub use rearrange::{
     Diagonal, diagonal, diagonal_matrix, expand, flip, kron, matrices, meshgrid, repeat, roll,

@@ -14,12 +14,7 @@ use crate::layout::{MAX_SIZE, Shape};
 /// assert!(why.contains("axis 3 of shape [8, 6, 4, 1] has size 1"));
 /// ```
 pub fn pool2d(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult {
-    let at = images(op, shape)?;
-    let mut out = shape_of(op, shape)?;
-    for side in 0..2 {
-        out[at + side] = windows(op, shape, at + side, &(*pool).into(), 1 + side)?;
-    }
-    shape_of(op, &out)
+    slid(op, images(op, shape)?, shape, &(*pool).into())
 }
 
 /// Returns the shape of the result of pooling over the last three axes of volumes `[…, C, D, H, W]`.
@@ -30,30 +25,26 @@ pub fn pool2d(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult {
 /// assert_eq!(pool3d("max_pool3d", &[8, 6, 9, 28, 27], &pool).unwrap(), [8, 6, 5, 14, 13]);
 /// ```
 pub fn pool3d(op: &str, shape: &[usize], pool: &VolumePool) -> ShapeResult {
-    let at = volumes(op, shape)?;
-    let mut out = shape_of(op, shape)?;
-    for side in 0..3 {
-        out[at + side] = windows(op, shape, at + side, pool, side)?;
-    }
-    shape_of(op, &out)
+    slid(op, volumes(op, shape)?, shape, pool)
 }
 
 /// Returns the shape of the result of pooling over the last axis of signals `[…, C, L]`. It uses the second
 /// number of each pair of the pool.
 pub fn pool1d(op: &str, shape: &[usize], pool: &Pool) -> ShapeResult {
-    let at = signals(op, shape)?;
+    slid(op, signals(op, shape)?, shape, &(*pool).into())
+}
+
+/// Returns the shape of the result of pooling over the axes from `at` on, which are the last of D, H and W.
+fn slid(op: &str, at: usize, shape: &[usize], pool: &VolumePool) -> ShapeResult {
     let mut out = shape_of(op, shape)?;
-    out[at] = windows(op, shape, at, &(*pool).into(), 2)?;
+    for axis in at..shape.len() {
+        out[axis] = windows(op, shape, axis, pool, axis + 3 - shape.len())?;
+    }
     shape_of(op, &out)
 }
 
-/// Checks that the pool has no dilation, which average pooling does not support.
-pub fn no_dilation(op: &str, pool: &Pool) -> ShapeResult<()> {
-    undilated(op, &pool.dilation)
-}
-
-/// Checks that no dilation is given.
-pub(crate) fn undilated(op: &str, dilation: &[usize]) -> ShapeResult<()> {
+/// Checks that a pool has no dilation, which average pooling does not support.
+pub fn no_dilation(op: &str, dilation: &[usize]) -> ShapeResult<()> {
     ensure(dilation.iter().all(|&step| step == 1), || {
         format!("{op}: average pooling has no dilation, got dilation {dilation:?}")
     })
@@ -61,32 +52,26 @@ pub(crate) fn undilated(op: &str, dilation: &[usize]) -> ShapeResult<()> {
 
 /// Returns the shape of the result of pooling to a given number of windows over the last two axes.
 pub fn adaptive_pool2d(op: &str, shape: &[usize], size: [usize; 2]) -> ShapeResult {
-    let at = images(op, shape)?;
-    let mut out = shape_of(op, shape)?;
-    for side in 0..2 {
-        not_empty(op, shape, at + side)?;
-        out[at + side] = size[side];
-    }
-    shape_of(op, &out)
+    covered(op, images(op, shape)?, shape, &size)
 }
 
 /// Returns the shape of the result of pooling to a given number of windows over the last three axes.
 pub fn adaptive_pool3d(op: &str, shape: &[usize], size: [usize; 3]) -> ShapeResult {
-    let at = volumes(op, shape)?;
-    let mut out = shape_of(op, shape)?;
-    for side in 0..3 {
-        not_empty(op, shape, at + side)?;
-        out[at + side] = size[side];
-    }
-    shape_of(op, &out)
+    covered(op, volumes(op, shape)?, shape, &size)
 }
 
 /// Returns the shape of the result of pooling to a given number of windows over the last axis.
 pub fn adaptive_pool1d(op: &str, shape: &[usize], size: usize) -> ShapeResult {
-    let at = signals(op, shape)?;
-    not_empty(op, shape, at)?;
+    covered(op, signals(op, shape)?, shape, &[size])
+}
+
+/// Returns the shape of the result of pooling to these numbers of windows over the axes from `at` on.
+fn covered(op: &str, at: usize, shape: &[usize], size: &[usize]) -> ShapeResult {
+    for axis in at..shape.len() {
+        not_empty(op, shape, axis)?;
+    }
     let mut out = shape_of(op, shape)?;
-    out[at] = size;
+    out[at..].copy_from_slice(size);
     shape_of(op, &out)
 }
 

@@ -288,7 +288,7 @@ impl<T: Float> Tensor<T> {
     /// [`Pool`].
     #[track_caller]
     pub fn avg_pool1d(&self, pool: &Pool) -> Self {
-        shapes::no_dilation("avg_pool1d", &pool.of_signals()).or_panic();
+        shapes::no_dilation("avg_pool1d", &pool.of_signals().dilation).or_panic();
         shapes::pool1d("avg_pool1d", &self.shape(), pool).or_panic();
         self.unsqueeze(-2).avg_pool2d(&pool.of_signals()).squeeze(-2)
     }
