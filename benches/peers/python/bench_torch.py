@@ -52,7 +52,7 @@ def lin(P, i, o):
 
 def conv(P, i, o, k, bias=True, **kw):
     m = nn.Conv2d(i, o, k, bias=bias, **kw)
-    v = cm.conv(P, i, o, k, bias)
+    v = cm.conv(P, i // kw.get("groups", 1), o, k, bias)
     with torch.no_grad():
         m.weight.copy_(T(v[0]))
         if bias:
@@ -122,6 +122,37 @@ class LSTM(nn.Module):
         return self.fc(self.l(x)[0][:, -1])
 
 
+def transformer(P):
+    m = nn.TransformerEncoderLayer(128, 4, 512, dropout=0.0, batch_first=True, norm_first=True)
+    s = m.self_attn
+    with torch.no_grad():               # norms begin with ones and zeros
+        for q, shape, fan in ((s.in_proj_weight, (384, 128), 128), (s.in_proj_bias, (384,), 128),
+                              (s.out_proj.weight, (128, 128), 128), (s.out_proj.bias, (128,), 128),
+                              (m.linear1.weight, (512, 128), 128), (m.linear1.bias, (512,), 128),
+                              (m.linear2.weight, (128, 512), 512), (m.linear2.bias, (128,), 512)):
+            q.copy_(T(P.take(shape, fan)))
+    return m
+
+
+class Words(nn.Module):
+    def __init__(self, P):
+        super().__init__()
+        self.e = nn.Embedding(10000, 128)
+        with torch.no_grad():
+            self.e.weight.copy_(T(P.take((10000, 128), 1)))
+        self.fc = lin(P, 128, 10)
+
+    def forward(self, x):
+        return self.fc(self.e(x).mean(1))
+
+
+def separable(P):
+    return nn.Sequential(conv(P, 1, 64, 3, False, padding=1), nn.BatchNorm2d(64), nn.ReLU(),
+                         conv(P, 64, 64, 3, False, padding=1, groups=64), nn.BatchNorm2d(64), nn.ReLU(),
+                         conv(P, 64, 128, 1, False), nn.BatchNorm2d(128), nn.ReLU(),
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), lin(P, 128, 10))
+
+
 def nparams(m):
     return sum(q.numel() for q in m.parameters())
 
@@ -181,6 +212,12 @@ def build():
         return train(ResNet20(P), X(64, 3, 32, 32), T(labels(64)), F.cross_entropy, 0.01, 0.9)
     if W == "lstm_train":
         return train(LSTM(P), X(64, 28, 28), T(labels(64)), F.cross_entropy, 0.01, 0.9)
+    if W == "transformer_train":
+        return train(transformer(P), X(16, 256, 128), X(16, 256, 128, seed=8), F.mse_loss, 0.01, 0.9)
+    if W == "embedding_train":
+        return train(Words(P), T(cm.words(64, 128)), T(labels(64)), F.cross_entropy, 0.5, 0.0)
+    if W == "separable_train":
+        return train(separable(P), X(32, 1, 56, 56), T(labels(32)), F.cross_entropy, 0.01, 0.9)
     if W == "lenet_infer1":
         return infer(lenet(P), X(1, 1, 28, 28))
     if W == "lenet_infer64":

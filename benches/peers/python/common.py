@@ -7,7 +7,7 @@ import argparse, json, math, os, resource, subprocess, sys, time
 WORKLOADS = """mlp_train mlp_tiny_train lenet_train cnn_train resnet20_train lenet_infer1
 matmul_256 matmul_512 matmul_1024 matmul_2048 conv3x3 conv3x3_bwd elementwise
 exp_16m add_16m sum_16m softmax_4096x1000 layernorm_4096x1024
-chain_10k hvp_mlp lstm_train""".split()
+chain_10k hvp_mlp lstm_train transformer_train embedding_train separable_train""".split()
 
 M16 = 16 * 1024 * 1024
 M4 = 4 * 1024 * 1024
@@ -67,6 +67,12 @@ def labels(n):
         s = (s * 6364136223846793005 + 1442695040888963407) & MASK
         v.append((s >> 33) % 10)
     return np.array(v, np.int64)
+
+
+def words(n, length, size=10000):
+    """[n, length] numbers below size: rows of a table. Same numbers as rust/common words()."""
+    import numpy as np
+    return ((uniform(77, (n, length)).astype(np.float64) * 0.5 + 0.5) * size).astype(np.int64)
 
 
 def one_hot(l):

@@ -3,15 +3,14 @@
 use super::compiled::FloatKernels;
 use super::gemm::MatRef;
 use crate::layout::{Collapsed, Cursor, Shape, Strides};
-use crate::machine::{Shared, cost};
+use crate::machine::{Shared, cost, parts};
 use crate::shapes::{MatrixShape, matrix_shape};
-use rayon::prelude::*;
 
 /// A product of fewer multiplications than this is computed by one thread, and a batch of them is
 /// distributed over threads. The kernel splits larger products itself.
 const SMALL: usize = 1 << 21;
-/// A batch of fewer multiplications than this stays on one thread.
-const WORTH: usize = 1 << 20;
+/// The number of multiplications that a thread takes at a time from a batch.
+const PART: usize = 1 << 18;
 
 /// The kernel of a product does not split k up to this length.
 const ONE_BLOCK: usize = 256;
@@ -120,11 +119,10 @@ pub(crate) unsafe fn product<T: FloatKernels>(
         }
     };
     let each = cost(&[m, n, k]).max(1);
-    if each < SMALL && cost(&[each, count]) >= WORTH {
-        let size = (WORTH / 4 / each).max(1);
-        (0..count.div_ceil(size))
-            .into_par_iter()
-            .for_each(|i| run(i * size, count.min((i + 1) * size)));
+    if each < SMALL {
+        let size = (PART / each).max(1);
+        let steps = cost(&[each, count]) / 8;
+        parts(count.div_ceil(size), steps, &|i| run(i * size, count.min((i + 1) * size)));
     } else {
         run(0, count);
     }

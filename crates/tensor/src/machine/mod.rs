@@ -1,17 +1,18 @@
 //! Machine layer: recycled blocks of memory (`storage`), work distributed over threads
-//! (`parallel`), kernels compiled for several instruction sets (`simd`), a clock (`clock`), and the macro that makes
+//! (`parallel`) that stay awake for a moment (`crew`), kernels compiled for several instruction sets (`simd`), a clock (`clock`), and the macro that makes
 //! errors print their text (`error_text`).
 //!
 //! This module knows layouts, because a block stores the shape and the strides of its tensor. It
 //! does not know what the bytes in a block mean.
 mod clock;
+mod crew;
 mod error_text;
 mod parallel;
 mod simd;
 mod storage;
 
 pub use clock::Instant;
-pub(crate) use parallel::{PARALLEL, cost, ranges};
+pub(crate) use parallel::{PARALLEL, cost, join, parts, ranges, threads_for};
 pub use parallel::{Shared, ThreadsError, num_threads, set_num_threads};
 #[cfg(test)]
 pub use simd::Baseline;

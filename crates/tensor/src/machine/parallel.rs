@@ -1,8 +1,10 @@
 //! Distributes work over threads.
 
+use super::crew::{awake, share};
 use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
 use std::error::Error as _;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
 
 /// The reason why [`set_num_threads`] did not set the number of threads.
@@ -96,35 +98,60 @@ pub fn num_threads() -> usize {
     rayon::current_num_threads()
 }
 
-/// Number of elementary steps below which a call stays on its thread. Waking another thread costs
-/// some 20 to 40 µs, and one thread computes about this many steps in that time.
-pub(crate) const PARALLEL: usize = 1 << 17;
+/// Number of elementary steps from which a call shares its work with threads that are awake: some microseconds.
+pub(crate) const PARALLEL: usize = 1 << 14;
+/// Number of elementary steps from which a call wakes other threads. Waking a thread takes some 20 to 40 µs, and one
+/// thread computes about this many steps in that time.
+const WAKE: usize = 1 << 17;
 
 /// Returns the product of `factors`, a number of elementary steps. It saturates at `usize::MAX`.
 pub(crate) fn cost(factors: &[usize]) -> usize {
     factors.iter().fold(1usize, |product, &factor| product.saturating_mul(factor))
 }
 
+/// Returns the number of threads that a call of this many elementary steps uses.
+pub(crate) fn threads_for(cost: usize) -> usize {
+    match cost {
+        WAKE.. => num_threads(),
+        PARALLEL.. if awake() => num_threads(),
+        _ => 1,
+    }
+}
+
 /// Calls `work` with ranges that together cover `0..n`. Uses several threads if `cost`, the number
-/// of elementary steps of the whole call, is at least [`PARALLEL`]. Every range starts at a
-/// multiple of `align`.
+/// of elementary steps of the whole call, is at least [`WAKE`], or at least [`PARALLEL`] while other threads are awake. Every range
+/// starts at a multiple of `align`.
 pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<usize>) + Sync) {
-    let threads = if cost < PARALLEL { 1 } else { num_threads() };
+    let threads = threads_for(cost);
     let work: &(dyn Fn(Range<usize>) + Sync) = &work; // its loops are compiled once
     if threads == 1 {
         return work(0..n);
     }
-    spread(n, threads, align, work);
+    let size = n.div_ceil(threads).next_multiple_of(align).max(1);
+    let range = |part: usize| part * size..n.min((part + 1) * size);
+    share(n.div_ceil(size), cost >= WAKE, &|part| work(range(part)));
 }
 
-fn spread(n: usize, threads: usize, align: usize, work: &(dyn Fn(Range<usize>) + Sync)) {
-    let size = n.div_ceil(threads).next_multiple_of(align).max(1);
-    rayon::scope(|scope| {
-        for start in (size..n).step_by(size) {
-            scope.spawn(move |_| work(start..n.min(start + size)));
-        }
-        work(0..n.min(size));
-    });
+/// Calls `work` with each number below `parts`. Uses several threads as [`ranges`] does.
+pub(crate) fn parts(parts: usize, cost: usize, work: &(dyn Fn(usize) + Sync)) {
+    if threads_for(cost) == 1 {
+        return (0..parts).for_each(work);
+    }
+    share(parts, cost >= WAKE, work);
+}
+
+/// Calls both functions, on two threads as [`ranges`] does.
+pub(crate) fn join<'a>(
+    cost: usize,
+    a: &mut (dyn FnMut() + Send + 'a),
+    b: &mut (dyn FnMut() + Send + 'a),
+) {
+    if threads_for(cost) == 1 {
+        a();
+        return b();
+    }
+    let both = [Mutex::new(a), Mutex::new(b)];
+    share(2, cost >= WAKE, &|part| both[part].lock().unwrap_or_else(PoisonError::into_inner)());
 }
 
 /// A pointer that can be sent to other threads, so that they write disjoint parts of one result.

@@ -136,6 +136,9 @@ pub const WORKLOADS: &[&str] = &[
     "chain_10k",
     "hvp_mlp",
     "lstm_train",
+    "transformer_train",
+    "embedding_train",
+    "separable_train",
 ];
 
 // ---------------------------------------------------------------- deterministic data
@@ -165,6 +168,11 @@ pub fn labels(n: usize) -> Vec<u32> {
             ((s >> 33) % 10) as u32
         })
         .collect()
+}
+
+/// Returns `n` numbers below 10,000: rows of a table of words.
+pub fn words(n: usize) -> Vec<u32> {
+    uniform(77, n, 1.0).into_iter().map(|x| ((f64::from(x) * 0.5 + 0.5) * 10_000.0) as u32).collect()
 }
 
 pub fn one_hot(l: &[u32]) -> Vec<f32> {

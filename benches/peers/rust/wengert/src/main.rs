@@ -2,7 +2,7 @@
 
 use common::{Args, Extra, Params, Peer, X_SEED, measure, unsupported};
 use wengert::models::{BasicBlock, LeNet, ResNet};
-use wengert::nn::{Lstm, LstmCell};
+use wengert::nn::{AdaptiveAvgPool2d, Embedding, Lstm, LstmCell, TransformerEncoderLayer};
 use wengert::prelude::*;
 
 fn uniform(seed: u64, shape: &[usize], scale: f32) -> Tensor {
@@ -94,6 +94,45 @@ impl Init {
         ResNet { conv1, bn1: BatchNorm2d::new(16), stages, fc: self.linear(64, 10) }
     }
 
+    fn transformer(&mut self) -> TransformerEncoderLayer {
+        let mut layer = TransformerEncoderLayer::new(128, 4, 512, &mut Philox::new(0))
+            .dropout(0.0)
+            .norm_first()
+            .batch_first();
+        let attention = &mut layer.self_attn;
+        attention.in_proj_weight = Some(self.tensor(&[384, 128], 128).into());
+        attention.in_proj_bias = Some(self.tensor(&[384], 128).into());
+        attention.out_proj = self.linear(128, 128);
+        layer.linear1 = self.linear(128, 512);
+        layer.linear2 = self.linear(512, 128);
+        layer
+    }
+
+    /// Returns a convolution of each channel and one of each pixel, as in MobileNet, after a first convolution.
+    fn separable(&mut self) -> Sequential {
+        let first = self.plain(1, 64, 3, 1);
+        let depthwise = Conv2d::from_tensors(
+            self.tensor(&[64, 1, 3, 3], 9),
+            None,
+            Conv { groups: 64, padding: [(1, 1); 2], ..Conv::default() },
+        );
+        let pointwise = self.plain(64, 128, 1, 1);
+        sequential![
+            first,
+            BatchNorm2d::new(64),
+            Relu,
+            depthwise,
+            BatchNorm2d::new(64),
+            Relu,
+            pointwise,
+            BatchNorm2d::new(128),
+            Relu,
+            AdaptiveAvgPool2d::new(1),
+            Flatten::new(),
+            self.linear(128, 10),
+        ]
+    }
+
     fn lstm(&mut self) -> Recurrent {
         // The order of PyTorch's parameters. As in PyTorch, the bound is 1/√128 for all four.
         let (w_ih, w_hh) = (self.tensor(&[512, 28], 128), self.tensor(&[512, 128], 128));
@@ -104,6 +143,13 @@ impl Init {
             fc: self.linear(128, 10),
         }
     }
+}
+
+/// The mean of the vectors of some words, and a linear layer.
+#[derive(Clone, Module)]
+struct Words {
+    table: Embedding,
+    fc: Linear,
 }
 
 /// A 784-30-10 perceptron with sigmoids.
@@ -175,6 +221,36 @@ fn main() {
         "cnn_train" => train(&p, &a, &[64, 1, 28, 28], init.cnn()),
         "resnet20_train" => train(&p, &a, &[64, 3, 32, 32], init.resnet20()),
         "lstm_train" => train(&p, &a, &[64, 28, 28], init.lstm()),
+        "transformer_train" => {
+            let (mut model, x) = (init.transformer(), input(&[16, 256, 128]));
+            let y = uniform(8, &[16, 256, 128], 1.0);
+            let mut rng = Philox::new(0);
+            let mut optimizer = Sgd::new(0.01).momentum(0.9);
+            measure(&p, &a, Extra::none(), || {
+                let (loss, gradients) = value_and_grad(&mut rng, |tape| {
+                    mse(model.forward(tape.constant(x.clone())), tape.constant(y.clone()))
+                });
+                optimizer.step(&mut model, &gradients);
+                loss
+            });
+        }
+        "embedding_train" => {
+            let table = Embedding::from_tensors(init.tensor(&[10_000, 128], 1));
+            let mut model = Words { table, fc: init.linear(128, 10) };
+            let words = common::words(64 * 128).into_iter().map(i64::from).collect();
+            let (words, classes) = (Tensor::from_vec(words, &[64, 128]), labels(64));
+            let mut rng = Philox::new(0);
+            let mut optimizer = Sgd::new(0.5);
+            measure(&p, &a, Extra::none(), || {
+                let (loss, gradients) = value_and_grad(&mut rng, |tape| {
+                    let mean = model.table.forward(tape, words.clone()).mean(&[1], false);
+                    cross_entropy(model.fc.forward(mean), &classes)
+                });
+                optimizer.step(&mut model, &gradients);
+                loss
+            });
+        }
+        "separable_train" => train(&p, &a, &[32, 1, 56, 56], init.separable()),
         "mlp_tiny_train" => {
             let (mut model, x, y) = (init.tiny(), input(&[10, 784]), one_hot(10));
             let mut rng = Philox::new(0);

@@ -21,7 +21,7 @@ mod window;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::machine::cost;
+use crate::machine::{cost, parts, threads_for};
 use crate::number::Real;
 pub use kernel_table::KernelTable;
 pub(crate) use pack::{Panel, Use, with_buffer};
@@ -77,7 +77,7 @@ pub trait Gemm: Real {
 /// Computes C = A·B, or C += A·B if `accumulate`. C has the rows of A and the columns of B. Its
 /// rows are contiguous, with stride `ldc`. If k = 0, the product is zero.
 ///
-/// Large products are distributed over the threads of the current rayon pool.
+/// Large products are distributed over several threads.
 ///
 /// # Safety
 /// `a.cols == b.rows`; all elements of A and B can be read, all of C written; C overlaps neither.
@@ -114,7 +114,7 @@ struct Product<T: 'static> {
 }
 
 // SAFETY: parts that go to different threads write different elements of C.
-unsafe impl<T: Sync> Send for Product<T> {}
+unsafe impl<T: Sync> Sync for Product<T> {}
 
 /// A product of at most this many multiplications is computed one element at a time.
 const FEW: usize = 100;
@@ -122,11 +122,10 @@ const FEW: usize = 100;
 const NARROW: usize = 24;
 /// Vectors do not lie along a side of C that is no longer than this.
 const VERY_NARROW: usize = 12;
-/// Minimum number of multiplications in the part of one thread: about 20 µs with AVX2, as much as
-/// waking another thread may take.
-const PART: usize = 1 << 20;
-/// The same for a caller outside the pool, which always has to wait for a thread to wake up.
-const PART_OUTSIDE: usize = 2 * PART;
+/// Minimum number of multiplications in the part of one thread: about 5 µs with AVX2.
+const PART: usize = 1 << 18;
+/// The number of multiplications that take about as long as one elementary step of [`parts`].
+const PER_STEP: usize = 8;
 
 /// Returns ⌈long·part/parts⌉. Computes in 64 bits, because the product can overflow an address of 32 bits.
 fn share(long: usize, part: usize, parts: usize) -> usize {
@@ -170,59 +169,39 @@ impl<T: Gemm> Product<T> {
     /// # Safety
     /// As [`gemm`]; the processor has the instructions of `kernels`.
     unsafe fn run(self) {
-        let work = cost(&[self.a.rows, self.b.cols, self.a.cols]);
-        let parts = if work < 2 * PART {
-            1
-        } else {
-            let part = if rayon::current_thread_index().is_some() { PART } else { PART_OUTSIDE };
-            rayon::current_num_threads().min(work / part)
-        };
-        // SAFETY: the caller's promises.
-        unsafe { self.run_parts(parts) }
-    }
-
-    /// Splits the longer side of C in halves until there are `parts` parts.
-    unsafe fn run_parts(self, parts: usize) {
         let (m, n) = (self.a.rows, self.b.cols);
-        let (lanes, vectors) = (self.kernels.lanes, self.kernels.vectors);
-        let unit = if n >= m { vectors * lanes } else { self.kernels.outer[0][vectors - 1].len() };
-        let (long, half) = (m.max(n), parts / 2);
-        let cut = share(long, half, parts.max(1)).next_multiple_of(unit);
-        if parts < 2 || cut >= long {
+        let work = cost(&[m, n, self.a.cols]);
+        let threads = threads_for(work / PER_STEP).min(work / PART);
+        if threads < 2 {
             // SAFETY: the caller's promises.
             return unsafe { self.run_here() };
         }
-        let (first, second) = if n >= m { self.split_columns(cut) } else { self.split_rows(cut) };
-        rayon::join(
-            // SAFETY: the caller's promises hold for each part; the parts of C are apart.
-            move || unsafe { first.run_parts(half) },
-            // SAFETY: as above.
-            move || unsafe { second.run_parts(parts - half) },
-        );
+        // The longer side of C is cut at multiples of a tile.
+        let (lanes, vectors) = (self.kernels.lanes, self.kernels.vectors);
+        let unit = if n >= m { vectors * lanes } else { self.kernels.outer[0][vectors - 1].len() };
+        let long = m.max(n);
+        let cut = |part: usize| share(long, part, threads).next_multiple_of(unit).min(long);
+        parts(threads, work / PER_STEP, &|part| {
+            let (from, until) = (cut(part), cut(part + 1));
+            if from < until {
+                let part =
+                    if n >= m { self.columns(from, until) } else { self.rows(from, until) };
+                // SAFETY: the caller's promises hold for each part; the parts of C are apart.
+                unsafe { part.run_here() };
+            }
+        });
     }
 
-    fn split_columns(self, cut: usize) -> (Self, Self) {
-        let b = self.b;
-        (
-            Self { b: MatRef { cols: cut, ..b }, ..self },
-            Self {
-                b: MatRef { cols: b.cols - cut, ptr: b.at(0, cut), ..b },
-                c: self.c.wrapping_add(cut),
-                ..self
-            },
-        )
+    /// Returns the part of the product that computes these columns of C.
+    fn columns(&self, from: usize, until: usize) -> Self {
+        let b = MatRef { cols: until - from, ptr: self.b.at(0, from), ..self.b };
+        Self { b, c: self.c.wrapping_add(from), ..*self }
     }
 
-    fn split_rows(self, cut: usize) -> (Self, Self) {
-        let a = self.a;
-        (
-            Self { a: MatRef { rows: cut, ..a }, ..self },
-            Self {
-                a: MatRef { rows: a.rows - cut, ptr: a.at(cut, 0), ..a },
-                c: self.c.wrapping_add(cut * self.ldc),
-                ..self
-            },
-        )
+    /// Returns the part of the product that computes these rows of C.
+    fn rows(&self, from: usize, until: usize) -> Self {
+        let a = MatRef { rows: until - from, ptr: self.a.at(from, 0), ..self.a };
+        Self { a, c: self.c.wrapping_add(from * self.ldc), ..*self }
     }
 
     /// Computes the product on this thread.

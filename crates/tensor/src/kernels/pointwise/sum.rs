@@ -3,9 +3,9 @@
 
 use super::program::{Program, ProgramInput};
 use super::step::Pointwise;
-use crate::kernels::reduce::{Cut, cut, join, sum_middle};
+use crate::kernels::reduce::{Cut, cut, sum_middle};
 use crate::kernels::scratch::Scratch;
-use crate::machine::{Shared, cost};
+use crate::machine::{Shared, cost, join};
 
 impl Program {
     /// Sums the program's result along the middle axis. The sums have shape [outer, inner].

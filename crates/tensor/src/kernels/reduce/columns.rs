@@ -2,8 +2,8 @@
 //! the rows.
 
 use super::reducer::{Reducer, split};
-use super::tree::{BLOCK, LANES, join};
-use crate::machine::{Isa, Kernel, dispatch};
+use super::tree::{BLOCK, LANES};
+use crate::machine::{Isa, Kernel, dispatch, join};
 use crate::number::Numeric;
 use std::marker::PhantomData;
 

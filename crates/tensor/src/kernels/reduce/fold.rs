@@ -9,8 +9,8 @@
 
 use super::columns::{LEAF_ROWS, NARROW, columns, down};
 use super::reducer::{Reducer, split};
-use super::tree::{BLOCK, LANES, LEAF, join};
-use crate::machine::{Isa, Kernel, dispatch};
+use super::tree::{BLOCK, LANES, LEAF};
+use crate::machine::{Isa, Kernel, dispatch, join};
 use crate::number::Numeric;
 use std::array::from_fn;
 use std::marker::PhantomData;

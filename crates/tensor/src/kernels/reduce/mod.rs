@@ -16,7 +16,6 @@ pub(crate) use fold::{Cut, ReducedSizes, cut};
 use fold::{fold, line, pieces};
 pub(crate) use position::positions;
 use reducer::{Exps, Max, Min, Sum};
-pub(crate) use tree::join;
 
 /// The extreme that a reduction takes along the reduced axis.
 #[derive(Clone, Copy)]

@@ -4,9 +4,9 @@
 use super::Extremum;
 use super::fold::{ReducedSizes, fold, pieces};
 use super::reducer::{Max, Min, Reducer};
-use crate::machine::{PARALLEL, simd};
+use crate::machine::{parts, simd};
 use crate::number::{Math, Numeric};
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Computes the positions of the extremes along the middle axis, which is not empty.
 pub(crate) fn positions<T: Math>(op: Extremum, x: &[T], sizes: ReducedSizes, out: &mut [i64]) {
@@ -54,12 +54,18 @@ fn first<T: Numeric>(x: &[T], extreme: T) -> usize {
             },
         )
     };
-    let found = if x.len() < PARALLEL {
-        within(x)
-    } else {
-        x.par_chunks(BLOCK).enumerate().find_map_first(|(i, x)| within(x).map(|at| i * BLOCK + at))
-    };
-    found.expect("the extreme is one of the elements")
+    let found = AtomicUsize::new(usize::MAX);
+    parts(x.len().div_ceil(BLOCK), x.len(), &|block| {
+        let start = block * BLOCK;
+        if start < found.load(Relaxed)
+            && let Some(at) = within(&x[start..x.len().min(start + BLOCK)])
+        {
+            found.fetch_min(start + at, Relaxed);
+        }
+    });
+    let found = found.into_inner();
+    assert!(found < x.len(), "the extreme is one of the elements");
+    found
 }
 
 /// Computes the first position of the extreme in each column.

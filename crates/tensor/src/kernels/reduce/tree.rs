@@ -1,7 +1,4 @@
-//! The tree along which every reduction combines numbers: the sizes of its leaves and blocks, and its two
-//! branches on two threads.
-
-use crate::machine::PARALLEL;
+//! The tree along which every reduction combines numbers: the sizes of its leaves and blocks.
 
 /// Number of accumulators: enough vectors to hide the latency of an addition.
 pub(super) const LANES: usize = 64;
@@ -10,13 +7,3 @@ pub(super) const LEAF: usize = 16 * LANES;
 /// Maximum number of elements in one call of a kernel. It is `LEAF` times a power of two, so that
 /// the tree inside a block is built like the tree above the blocks.
 pub(super) const BLOCK: usize = 32 * LEAF;
-
-/// Calls both functions, on two threads if there are many elements.
-pub(crate) fn join(elements: usize, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {
-    if elements >= PARALLEL {
-        rayon::join(a, b);
-    } else {
-        a();
-        b();
-    }
-}
