@@ -45,21 +45,32 @@ struct Place(*const Offer<'static>);
 // SAFETY: an offer contains a function that all threads may call, atomic numbers and a mutex.
 unsafe impl Send for Place {}
 
-/// The offers of all threads, the newest last. An offer is in the list as long as its owner claims parts of it.
+/// The offers of all threads, the oldest first. An offer is in the list as long as its owner claims parts of it.
 static OFFERS: Mutex<Vec<Place>> = Mutex::new(Vec::new());
 /// The number of offers with a part that nobody has claimed. Helpers look at it before they lock the list.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
-/// The number of helpers that look for work or are about to.
+/// The number of helpers.
 static HELPERS: AtomicUsize = AtomicUsize::new(0);
+/// The number of helpers that look for work or are about to. The others run a part.
+static IDLE: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// Whether a helper runs on this thread.
     static HELPS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Returns whether a call of [`share`] from this thread finds somebody awake.
-pub(super) fn awake() -> bool {
-    HELPERS.load(Relaxed) > 0
+/// Returns whether this thread divides its work among the threads of a pool of the user.
+fn in_a_pool() -> bool {
+    rayon::current_thread_index().is_some() && !HELPS.get()
+}
+
+/// Returns whether it makes sense to call [`share`] with this argument: whether another thread is idle, or sleeps and
+/// may be woken.
+pub(super) fn has_help(wake: bool) -> bool {
+    if in_a_pool() {
+        return wake;
+    }
+    IDLE.load(Relaxed) > 0 || wake && HELPERS.load(Relaxed) + 1 < rayon::current_num_threads()
 }
 
 /// Calls `work` with each number below `parts`, on several threads, and returns when all calls have returned. If
@@ -70,7 +81,7 @@ pub(super) fn share(parts: usize, wake: bool, work: &Work<'_>) {
     if parts < 2 {
         return (0..parts).for_each(work);
     }
-    if rayon::current_thread_index().is_some() && !HELPS.get() {
+    if in_a_pool() {
         return rayon::scope(|scope| {
             for part in 1..parts {
                 scope.spawn(move |_| work(part));
@@ -80,7 +91,8 @@ pub(super) fn share(parts: usize, wake: bool, work: &Work<'_>) {
     }
     if wake {
         call_helpers(parts - 1);
-    } else if !awake() {
+    }
+    if IDLE.load(Relaxed) == 0 {
         return (0..parts).for_each(work);
     }
     let offer = Offer {
@@ -129,17 +141,18 @@ impl Offer<'_> {
     }
 }
 
-/// Starts helpers until this many are awake, or one on each other thread.
+/// Starts helpers until there are this many, or one on each other thread.
 fn call_helpers(wanted: usize) {
     let wanted = wanted.min(rayon::current_num_threads() - 1);
-    let mut awake = HELPERS.load(Relaxed);
-    while awake < wanted {
-        match HELPERS.compare_exchange_weak(awake, awake + 1, Relaxed, Relaxed) {
+    let mut helpers = HELPERS.load(Relaxed);
+    while helpers < wanted {
+        match HELPERS.compare_exchange_weak(helpers, helpers + 1, Relaxed, Relaxed) {
             Ok(_) => {
+                IDLE.fetch_add(1, Relaxed);
                 rayon::spawn(help);
-                awake += 1;
+                helpers += 1;
             }
-            Err(now) => awake = now,
+            Err(now) => helpers = now,
         }
     }
 }
@@ -150,7 +163,7 @@ fn help() {
     if !HELPS.replace(true) {
         let (mut looks, mut begun) = (0, Instant::now());
         loop {
-            if OPEN.load(Relaxed) > 0 && help_newest() {
+            if OPEN.load(Relaxed) > 0 && help_oldest() {
                 begun = Instant::now();
             } else if looks % LOOKS != 0 {
                 spin_loop();
@@ -163,11 +176,13 @@ fn help() {
         }
         HELPS.set(false);
     }
+    IDLE.fetch_sub(1, Relaxed);
     HELPERS.fetch_sub(1, Relaxed);
 }
 
-/// Runs parts of the newest offer that has any. Returns whether there is one.
-fn help_newest() -> bool {
+/// Runs parts of the oldest offer that has any, which is the largest where offers are made within parts. Returns whether
+/// there is one.
+fn help_oldest() -> bool {
     let found = {
         let offers = lock(&OFFERS);
         // SAFETY: the owner of an offer in the list does not return before it has removed the offer, and for that it
@@ -176,10 +191,11 @@ fn help_newest() -> bool {
             let offer = &*place.0;
             offer.next.load(Relaxed) < offer.parts
         };
-        let found = offers.iter().rev().find(open).copied();
+        let found = offers.iter().find(open).copied();
         if let Some(place) = found {
             // SAFETY: as above. The owner waits until the number is 0 again.
             unsafe { (*place.0).helpers.fetch_add(1, Relaxed) };
+            IDLE.fetch_sub(1, Relaxed);
         }
         found
     };
@@ -187,6 +203,8 @@ fn help_newest() -> bool {
     // SAFETY: the owner waits for this helper. After the subtraction the offer may be gone.
     unsafe {
         (*place.0).claim();
+        // The owner may make its next offer as soon as the number of helpers is 0.
+        IDLE.fetch_add(1, Relaxed);
         (*place.0).helpers.fetch_sub(1, Release);
     }
     true

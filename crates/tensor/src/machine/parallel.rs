@@ -1,6 +1,6 @@
 //! Distributes work over threads.
 
-use super::crew::{awake, share};
+use super::crew::{has_help, share};
 use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
 use std::error::Error as _;
 use std::ops::Range;
@@ -112,8 +112,7 @@ pub(crate) fn cost(factors: &[usize]) -> usize {
 /// Returns the number of threads that a call of this many elementary steps uses.
 pub(crate) fn threads_for(cost: usize) -> usize {
     match cost {
-        WAKE.. => num_threads(),
-        PARALLEL.. if awake() => num_threads(),
+        PARALLEL.. if has_help(cost >= WAKE) => num_threads(),
         _ => 1,
     }
 }
