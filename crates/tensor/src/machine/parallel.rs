@@ -51,6 +51,7 @@ crate::debug_is_display!(ThreadsError);
 /// - Without a call, the number is that of the environment variable `RAYON_NUM_THREADS`; if it is not set,
 ///   the number of processors that the process may use. A call overrides the
 ///   variable and the number of processors.
+/// - A thread that has helped stays awake for 200 µs and looks for more work.
 /// - Inside `pool.install(|| …)` of a `rayon::ThreadPool`, operations use the threads of that pool. This is
 ///   the way to compute one part of a program with another number of threads.
 ///
