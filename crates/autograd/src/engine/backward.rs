@@ -7,7 +7,6 @@ use super::walk::{Aim, Walk};
 use crate::graph::{ACTIVE, Op, Var};
 use crate::module::{Module, each_param, is_finite};
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use wengert_tensor::{Float, Shape, Tensor, per_type};
 
 /// A function that gets the node of a leaf and its gradient.
@@ -235,7 +234,8 @@ impl<'t, T: Float> Var<'t, T> {
             walk.hook(&hooks.nodes(self.id));
         }
         walk.seed(self.id, seed);
-        let mut leaves = HashMap::new();
+        // The walk reaches the leaves from the last to the first.
+        let mut leaves = Vec::new();
         walk.run(
             |arena, id| match &between {
                 None => arena.nodes[id as usize].has(ACTIVE),
@@ -248,7 +248,7 @@ impl<'t, T: Float> Var<'t, T> {
                     if let Some(see) = &mut see {
                         see(id, &g);
                     }
-                    leaves.insert(id, g);
+                    leaves.push((id, g));
                 }
             },
         );

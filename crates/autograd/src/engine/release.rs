@@ -6,6 +6,7 @@ use smallvec::{SmallVec, smallvec};
 use wengert_tensor::Float;
 
 impl<T: Float> Arena<T> {
+    #[inline(always)]
     fn is_unused(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];
         node.flags & (CLOSED | SAVED | RETAINED) == CLOSED
@@ -25,11 +26,17 @@ impl<T: Float> Arena<T> {
         }
     }
 
+    #[inline(always)]
     pub fn drop_unused(&mut self, id: u32) {
         if self.is_unused(id) {
-            self.drop_value(id);
-            self.clear_pending(id);
+            self.drop_now(id);
         }
+    }
+
+    #[inline(never)] // the test of every node is inlined, and is mostly negative
+    fn drop_now(&mut self, id: u32) {
+        self.drop_value(id);
+        self.clear_pending(id);
     }
 
     /// Marks the node as not pending: it was computed, or will not be computed. Releases its operands,

@@ -187,13 +187,13 @@ impl<T: Float> Arena<T> {
     }
 
     /// Removes all nodes and table entries that were added after the mark.
-    #[inline]
-    pub fn truncate(&mut self, mark: Mark) {
+    #[inline(always)]
+    pub fn truncate(&mut self, mark: &Mark) {
         self.values.truncate(mark.nodes);
         self.nodes.truncate(mark.nodes);
         self.shapes.truncate(mark.shapes);
         self.more.truncate(mark.more);
-        let Mark { tables: [integers, maps, customs, parts, affine], .. } = mark;
+        let &Mark { tables: [integers, maps, customs, parts, affine], .. } = mark;
         if self.affine.len() > affine {
             self.affine.truncate(affine);
         }
@@ -212,7 +212,7 @@ impl<T: Float> Arena<T> {
     }
 
     pub fn clear(&mut self) {
-        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 5] });
+        self.truncate(&Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 5] });
         self.convs.clear();
         self.pools.clear();
         self.classes.clear();
@@ -235,7 +235,6 @@ pub(crate) fn place_in<V: PartialEq>(table: &mut Vec<V>, value: V) -> u32 {
 }
 
 /// The lengths of the arena's arrays at one moment.
-#[derive(Clone, Copy)]
 pub(crate) struct Mark {
     pub nodes: usize,
     shapes: usize,
@@ -280,7 +279,7 @@ pub(crate) struct RegionSpan {
 }
 
 impl<T: Float> Arena<T> {
-    #[inline]
+    #[inline(always)]
     pub fn push(
         &mut self,
         op: Op,

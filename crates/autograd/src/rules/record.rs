@@ -62,10 +62,16 @@ impl<T: Float> Tape<T> {
 
     /// On a tape for inference, closes the node that was recorded `WINDOW` nodes before this one: probably nothing
     /// new reads it. If something does, it is computed again.
-    #[inline]
+    #[inline(always)]
     fn close_old(&self, arena: &mut Arena<T>, id: u32) {
-        if self.run_kind == RunKind::Inference
-            && let Some(old) = id.checked_sub(WINDOW)
+        if self.run_kind == RunKind::Inference {
+            Self::close_before(arena, id);
+        }
+    }
+
+    #[inline(never)]
+    fn close_before(arena: &mut Arena<T>, id: u32) {
+        if let Some(old) = id.checked_sub(WINDOW)
             && !arena.parents(id).contains(&old)
         {
             arena.close(old);
@@ -164,8 +170,9 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Arena<T> {
-    /// Adds a node. It is active if history is kept and it depends on a leaf.
-    #[inline]
+    /// Adds a node. It is active if history is kept and it depends on a leaf. Inlined, because loops over operands
+    /// vanish where their number is known.
+    #[inline(always)]
     pub fn add(
         &mut self,
         op: Op,

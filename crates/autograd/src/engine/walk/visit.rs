@@ -52,7 +52,7 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Calls the rule of a node, if one of its operands needs a cotangent, and distributes the results.
     /// `first_gy` is the cotangent of the first output. Returns the number of outputs.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     fn visit<const OBSERVED: bool>(
         &mut self,

@@ -32,7 +32,7 @@ pub(super) fn class_of(bytes: usize) -> usize {
 }
 
 #[inline]
-fn class_size(class: usize) -> usize {
+const fn class_size(class: usize) -> usize {
     (class % 4 + 5) << (class / 4 + 3)
 }
 
@@ -45,23 +45,35 @@ fn class_layout(class: usize) -> Layout {
     Layout::from_size_align(size, align).expect("sizes of classes are valid")
 }
 
+/// The number of blocks of each small class that a thread keeps: [`KEEP_SMALL`] bytes of each.
+const KEPT: [usize; SMALL] = {
+    let mut kept = [0; SMALL];
+    let mut class = 0;
+    while class < SMALL {
+        kept[class] = KEEP_SMALL.div_ceil(class_size(class));
+        class += 1;
+    }
+    kept
+};
+
 /// A list of free blocks, linked through `Header::data`.
 struct List {
     head: Cell<*mut Header>,
-    bytes: Cell<usize>,
+    /// The number of blocks on the list. (To count bytes, each call would compute the size of the class.)
+    length: Cell<usize>,
 }
 
 impl List {
     #[allow(clippy::declare_interior_mutable_const)] // every use makes a new list, as intended
-    const EMPTY: List = List { head: Cell::new(null_mut()), bytes: Cell::new(0) };
+    const EMPTY: List = List { head: Cell::new(null_mut()), length: Cell::new(0) };
 
     #[inline]
-    fn pop(&self, class: usize) -> *mut Header {
+    fn pop(&self) -> *mut Header {
         let block = self.head.get();
         if !block.is_null() {
             // SAFETY: blocks on a list are allocated, are used by no other code, and were linked by `push`.
             self.head.set(unsafe { (*block).data.cast() });
-            self.bytes.set(self.bytes.get() - class_size(class));
+            self.length.set(self.length.get() - 1);
         }
         block
     }
@@ -71,16 +83,16 @@ impl List {
     /// # Safety
     /// `block` has the class of this list, and no other code uses it.
     #[inline]
-    unsafe fn push(&self, block: *mut Header, class: usize) {
+    unsafe fn push(&self, block: *mut Header) {
         // SAFETY: the caller hands the block over.
         unsafe { (*block).data = self.head.get().cast() };
         self.head.set(block);
-        self.bytes.set(self.bytes.get() + class_size(class));
+        self.length.set(self.length.get() + 1);
     }
 
     fn clear(&self, class: usize) {
         loop {
-            let block = self.pop(class);
+            let block = self.pop();
             if block.is_null() {
                 return;
             }
@@ -147,7 +159,7 @@ pub fn release_memory() {
     });
     let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for (class, list) in large.0.get_mut().iter().enumerate() {
-        LARGE_BYTES.fetch_sub(list.bytes.get(), Ordering::Relaxed);
+        LARGE_BYTES.fetch_sub(list.length.get() * class_size(class), Ordering::Relaxed);
         list.clear(class);
     }
 }
@@ -155,18 +167,19 @@ pub fn release_memory() {
 #[inline]
 pub(super) fn obtain(class: usize) -> *mut Header {
     let listed = if class < SMALL {
-        LISTS.try_with(|lists| lists.0[class].pop(class)).unwrap_or(null_mut())
+        LISTS.try_with(|lists| lists.0[class].pop()).unwrap_or(null_mut())
     } else {
         obtain_large(class)
     };
     if listed.is_null() { fresh(class) } else { listed }
 }
 
+#[inline(never)]
 fn obtain_large(class: usize) -> *mut Header {
     let in_use = IN_USE.fetch_add(class_size(class), Ordering::Relaxed) + class_size(class);
     MOST_IN_USE.fetch_max(in_use, Ordering::Relaxed);
     let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let block = large.0.get_mut()[class].pop(class);
+    let block = large.0.get_mut()[class].pop();
     if !block.is_null() {
         LARGE_BYTES.fetch_sub(class_size(class), Ordering::Relaxed);
     }
@@ -190,34 +203,43 @@ fn fresh(class: usize) -> *mut Header {
 /// `block` came from `obtain(class)`, its header holds nothing to drop, and no code uses it.
 #[inline]
 pub(super) unsafe fn give_back(block: *mut Header, class: usize) {
-    let kept = if class < SMALL {
-        LISTS
+    let listed = class < SMALL
+        && LISTS
             .try_with(|lists| {
                 let list = &lists.0[class];
-                let room = list.bytes.get() < KEEP_SMALL;
+                let room = list.length.get() < KEPT[class];
                 if room {
                     // SAFETY: the caller hands the block over.
-                    unsafe { list.push(block, class) };
+                    unsafe { list.push(block) };
                 }
                 room
             })
-            .unwrap_or(false)
-    } else {
+            .unwrap_or(false);
+    if !listed {
+        // SAFETY: the same contract.
+        unsafe { give_back_unlisted(block, class) }
+    }
+}
+
+/// Gives back a block that is not small, or for which the list of the thread has no room. A function of its own,
+/// so that the frequent case saves no registers.
+///
+/// # Safety
+/// As [`give_back`].
+#[inline(never)]
+unsafe fn give_back_unlisted(block: *mut Header, class: usize) {
+    if class >= SMALL {
         let size = class_size(class);
         IN_USE.fetch_sub(size, Ordering::Relaxed);
-        let room = LARGE_BYTES.load(Ordering::Relaxed) + size <= KEEP_LARGE;
-        if room {
+        if LARGE_BYTES.load(Ordering::Relaxed) + size <= KEEP_LARGE {
             LARGE_BYTES.fetch_add(size, Ordering::Relaxed);
             let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             // SAFETY: the caller hands the block over.
-            unsafe { large.0.get_mut()[class].push(block, class) };
+            return unsafe { large.0.get_mut()[class].push(block) };
         }
-        room
-    };
-    if !kept {
-        // SAFETY: `obtain` allocated it with this layout.
-        unsafe { dealloc(block.cast(), class_layout(class)) };
     }
+    // SAFETY: `obtain` allocated it with this layout.
+    unsafe { dealloc(block.cast(), class_layout(class)) };
 }
 
 #[cfg(test)]
