@@ -229,26 +229,31 @@ impl<'t, T: Float> Var<'t, T> {
             tape.arena.borrow_mut().close_since(0);
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
-        let mut walk = Walk::new(tape, Aim::Numbers { retain }, SmallVec::new(), self.id);
+        let aim = if retain { Aim::RetainingNumbers } else { Aim::Numbers };
+        let mut walk = Walk::new(tape, aim, SmallVec::new(), self.id);
         if let Some(hooks) = &hooks {
             walk.hook(&hooks.nodes(self.id));
         }
         walk.seed(self.id, seed);
         // The walk reaches the leaves from the last to the first.
         let mut leaves = Vec::new();
+        let mut leaf = |id, g: Var<'t, T>| {
+            let g = tape.force(g.id);
+            if let Some(see) = &mut see {
+                see(id, &g);
+            }
+            leaves.push((id, g));
+        };
         walk.run(
             |arena, id| match &between {
                 None => arena.nodes[id as usize].has(ACTIVE),
                 Some(between) => between.contains(id),
             },
             hooks,
+            #[inline(always)] // it is called for every node
             |id, op, g| {
                 if matches!(op, Op::Leaf) {
-                    let g = tape.force(g.id);
-                    if let Some(see) = &mut see {
-                        see(id, &g);
-                    }
-                    leaves.push((id, g));
+                    leaf(id, g);
                 }
             },
         );

@@ -177,13 +177,22 @@ impl<T: Float> Arena<T> {
     pub fn mark(&self) -> Mark {
         let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
         let tables = [
+            self.more.len(),
             self.integers.len(),
             self.maps.len(),
             self.customs.len(),
             self.parts.len(),
             self.affine.len(),
         ];
-        Mark { nodes, shapes, more: self.more.len(), tables }
+        Mark { nodes, shapes, tables, entries: self.entries() }
+    }
+
+    /// Returns the number of entries of all tables that [`truncate`](Arena::truncate) shortens. They only grow
+    /// after a mark, so that an equal number means that each table has its old length.
+    #[inline(always)]
+    fn entries(&self) -> usize {
+        let payloads = self.integers.len() + self.maps.len() + self.customs.len();
+        self.shapes.len() + self.more.len() + payloads + self.parts.len() + self.affine.len()
     }
 
     /// Removes all nodes and table entries that were added after the mark.
@@ -191,28 +200,26 @@ impl<T: Float> Arena<T> {
     pub fn truncate(&mut self, mark: &Mark) {
         self.values.truncate(mark.nodes);
         self.nodes.truncate(mark.nodes);
-        self.shapes.truncate(mark.shapes);
-        self.more.truncate(mark.more);
-        let &Mark { tables: [integers, maps, customs, parts, affine], .. } = mark;
-        if self.affine.len() > affine {
-            self.affine.truncate(affine);
-        }
-        if self.integers.len() > integers {
-            self.integers.truncate(integers);
-        }
-        if self.maps.len() > maps {
-            self.maps.truncate(maps);
-        }
-        if self.customs.len() > customs {
-            self.customs.truncate(customs);
-        }
-        if self.parts.len() > parts {
-            self.parts.truncate(parts);
+        // Most rules make no entry in a table.
+        if self.entries() != mark.entries {
+            self.truncate_tables(mark);
         }
     }
 
+    #[inline(never)]
+    fn truncate_tables(&mut self, mark: &Mark) {
+        let [more, integers, maps, customs, parts, affine] = mark.tables;
+        self.shapes.truncate(mark.shapes);
+        self.more.truncate(more);
+        self.integers.truncate(integers);
+        self.maps.truncate(maps);
+        self.customs.truncate(customs);
+        self.parts.truncate(parts);
+        self.affine.truncate(affine);
+    }
+
     pub fn clear(&mut self) {
-        self.truncate(&Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 5] });
+        self.truncate(&Mark { nodes: 0, shapes: 0, tables: [0; 6], entries: 0 });
         self.convs.clear();
         self.pools.clear();
         self.classes.clear();
@@ -238,10 +245,11 @@ pub(crate) fn place_in<V: PartialEq>(table: &mut Vec<V>, value: V) -> u32 {
 pub(crate) struct Mark {
     pub nodes: usize,
     shapes: usize,
-    more: usize,
-    /// The lengths of the column of integers and of the tables of maps, custom operations, parts and
-    /// affine maps of indices.
-    tables: [usize; 5],
+    /// The lengths of the table of parents, of the column of integers and of the tables of maps, custom operations,
+    /// parts and affine maps of indices.
+    tables: [usize; 6],
+    /// The number of entries of all tables.
+    entries: usize,
 }
 
 /// The cotangent accumulated so far for a node.

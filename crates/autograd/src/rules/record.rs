@@ -84,7 +84,6 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub(crate) fn pointwise<const N: usize>(
         &self,
-        op: Op,
         opcode: Opcode,
         parents: [u32; N],
     ) -> u32 {
@@ -93,22 +92,22 @@ impl<T: Float> Tape<T> {
         match parents[..] {
             [a] => {
                 let operands = [a];
-                per_type!(<'a> Tape::pointwise_of::<1> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 1]) -> u32)
+                per_type!(<'a> Tape::pointwise_of::<1> as (tape: &'a Tape<T>, opcode: Opcode, operands: [u32; 1]) -> u32)
             }
             [a, b] => {
                 let operands = [a, b];
-                per_type!(<'a> Tape::pointwise_of::<2> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 2]) -> u32)
+                per_type!(<'a> Tape::pointwise_of::<2> as (tape: &'a Tape<T>, opcode: Opcode, operands: [u32; 2]) -> u32)
             }
             [a, b, c] => {
                 let operands = [a, b, c];
-                per_type!(<'a> Tape::pointwise_of::<3> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 3]) -> u32)
+                per_type!(<'a> Tape::pointwise_of::<3> as (tape: &'a Tape<T>, opcode: Opcode, operands: [u32; 3]) -> u32)
             }
             _ => unreachable!("opcodes have one to three operands"),
         }
     }
 
     #[track_caller]
-    fn pointwise_of<const N: usize>(&self, op: Op, opcode: Opcode, parents: [u32; N]) -> u32 {
+    fn pointwise_of<const N: usize>(&self, opcode: Opcode, parents: [u32; N]) -> u32 {
         let mut borrow = self.arena.borrow_mut();
         let arena = &mut *borrow;
         let shape = arena.nodes[parents[0] as usize].shape;
@@ -123,7 +122,7 @@ impl<T: Float> Tape<T> {
             }
         }
         let computed = value.is_some();
-        let id = arena.add(op, &parents, shape, value, self.recording.get());
+        let id = arena.add(opcode.into(), &parents, shape, value, self.recording.get());
         self.close_old(arena, id);
         if !computed {
             drop(borrow);

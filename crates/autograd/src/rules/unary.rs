@@ -1,7 +1,7 @@
 //! Operations of one operand: a table of the methods, the values that the derivative rules read, the
 //! intervals on which the tests check the rules, and the rules.
 
-use crate::graph::{Call, Op, Reads, Var};
+use crate::graph::{Call, Reads, Var};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LN_10};
 use wengert_tensor::{Float, Opcode, Unary};
 
@@ -206,7 +206,7 @@ impl<T: Float> Var<'_, T> {
     #[inline]
     #[track_caller]
     pub(crate) fn unary(self, op: Unary) -> Self {
-        let id = self.tape.pointwise(Op::Unary(op), Opcode::Unary(op), [self.id]);
+        let id = self.tape.pointwise(Opcode::Unary(op), [self.id]);
         Var { id, ..self }
     }
 }

@@ -28,9 +28,11 @@ use wengert_tensor::{Float, Tensor};
 pub(crate) enum Aim {
     /// Gradients that can be differentiated again. The nodes that rules record stay on the tape.
     Variables,
-    /// Gradients as tensors. The nodes that rules record are scratch, above a mark of the tape. Without
-    /// `retain`, the walk releases values of the history that it has passed.
-    Numbers { retain: bool },
+    /// Gradients as tensors. The nodes that rules record are scratch, above a mark of the tape. The walk
+    /// releases values of the history that it has passed.
+    Numbers,
+    /// Gradients as tensors, with scratch. The history stays.
+    RetainingNumbers,
 }
 
 /// A backward walk. Counts down from the node `top` to `floor`, calls each rule once, and reports each
@@ -179,9 +181,10 @@ impl<'t, T: Float> Walk<'t, T> {
             } else {
                 self.step::<false>(id, &node, &wanted, &mut hooks, &mut complete)
             };
-            self.release(id, outputs);
-            if self.aim == Aim::Variables {
-                self.note_rule(rule_first, id);
+            match self.aim {
+                Aim::Variables => self.note_rule(rule_first, id),
+                Aim::Numbers => self.release(id, outputs),
+                Aim::RetainingNumbers => {}
             }
         }
         self.leave_region();

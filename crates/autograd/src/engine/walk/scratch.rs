@@ -67,20 +67,20 @@ impl<T: Float> Walk<'_, T> {
         }
     }
 
-    /// Releases the values of an operation after its rule: the walk has passed all its readers.
+    /// Releases the values of an operation after its rule, in a walk that does not retain the history: the walk
+    /// has passed all readers.
     #[inline(always)]
     pub(super) fn release(&self, id: u32, outputs: usize) {
-        if self.aim == (Aim::Numbers { retain: false }) {
-            let arena = &mut *self.tape.arena.borrow_mut();
-            for id in id..id + outputs as u32 {
-                arena.release(id);
-            }
+        let arena = &mut *self.tape.arena.borrow_mut();
+        arena.release(id);
+        for further in 1..outputs as u32 {
+            arena.release(id + further);
         }
     }
 
     /// Passes nodes without a cotangent.
     pub(super) fn pass_over(&self, nodes: Range<u32>) {
-        if self.aim == (Aim::Numbers { retain: false }) {
+        if self.aim == Aim::Numbers {
             let arena = &mut *self.tape.arena.borrow_mut();
             for id in nodes.rev() {
                 // The rule of the operation of a further output has not run yet.

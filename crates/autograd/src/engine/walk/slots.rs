@@ -51,7 +51,8 @@ impl<'t, T: Float> Walk<'t, T> {
             && let Some(value) = self.take_value(g, shared)
         {
             self.reached.insert(to);
-            *self.slot(to) = Slot::Value(value);
+            // The slot is empty: nothing needs to be dropped.
+            std::mem::forget(std::mem::replace(self.slot(to), Slot::Value(value)));
         } else {
             self.accumulate_further(to, g, shared);
         }
@@ -72,8 +73,8 @@ impl<'t, T: Float> Walk<'t, T> {
                 Slot::Node((before + g).id)
             }
             // `accumulate` takes a computed cotangent.
-            (Aim::Numbers { .. }, Slot::Empty) => self.pending_slot(g),
-            (Aim::Numbers { .. }, before) => self.sum(before, g, shared, to),
+            (_, Slot::Empty) => self.pending_slot(g),
+            (_, before) => self.sum(before, g, shared, to),
         };
         self.store(to, sum);
     }

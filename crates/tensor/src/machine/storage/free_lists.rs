@@ -102,16 +102,40 @@ impl List {
     }
 }
 
-struct Small([List; SMALL]);
-impl Drop for Small {
-    fn drop(&mut self) {
-        for (class, list) in self.0.iter().enumerate() {
-            list.clear(class);
-        }
+/// The free lists of a thread. They have no destructor, because every access to a thread-local variable with a
+/// destructor tests whether it has run. [`CloseLists`] frees the blocks instead when the thread ends.
+struct Small {
+    lists: [List; SMALL],
+    /// Whether `CloseLists` will run.
+    watched: Cell<bool>,
+}
+
+impl Small {
+    #[cold]
+    fn watch(&self) {
+        // After its destructor has run, the lists are full, and nothing more is needed.
+        let _ = CLOSE_LISTS.try_with(|CloseLists| ());
+        self.watched.set(true);
     }
 }
+
+/// Its destructor frees the blocks on the lists of a thread, and marks the lists as full. Blocks that the thread
+/// gives back afterwards, in destructors of other thread-local variables, go to the system.
+struct CloseLists;
+impl Drop for CloseLists {
+    fn drop(&mut self) {
+        let _ = LISTS.try_with(|small| {
+            for (class, list) in small.lists.iter().enumerate() {
+                list.clear(class);
+                list.length.set(usize::MAX);
+            }
+        });
+    }
+}
+
 thread_local! {
-    static LISTS: Small = const { Small([List::EMPTY; SMALL]) };
+    static LISTS: Small = const { Small { lists: [List::EMPTY; SMALL], watched: Cell::new(false) } };
+    static CLOSE_LISTS: CloseLists = const { CloseLists };
 }
 
 struct Large(UnsafeCell<[List; CLASSES]>);
@@ -152,8 +176,8 @@ pub fn reset_max_memory_allocated() {
 /// Returns the memory that is kept for reuse to the system: the small blocks of this thread and all
 /// large blocks. Tensors in use are not affected.
 pub fn release_memory() {
-    let _ = LISTS.try_with(|lists| {
-        for (class, list) in lists.0.iter().enumerate() {
+    let _ = LISTS.try_with(|small| {
+        for (class, list) in small.lists.iter().enumerate() {
             list.clear(class);
         }
     });
@@ -167,7 +191,7 @@ pub fn release_memory() {
 #[inline]
 pub(super) fn obtain(class: usize) -> *mut Header {
     let listed = if class < SMALL {
-        LISTS.try_with(|lists| lists.0[class].pop()).unwrap_or(null_mut())
+        LISTS.try_with(|small| small.lists[class].pop()).unwrap_or(null_mut())
     } else {
         obtain_large(class)
     };
@@ -205,10 +229,13 @@ fn fresh(class: usize) -> *mut Header {
 pub(super) unsafe fn give_back(block: *mut Header, class: usize) {
     let listed = class < SMALL
         && LISTS
-            .try_with(|lists| {
-                let list = &lists.0[class];
+            .try_with(|small| {
+                let list = &small.lists[class];
                 let room = list.length.get() < KEPT[class];
                 if room {
+                    if !small.watched.get() {
+                        small.watch();
+                    }
                     // SAFETY: the caller hands the block over.
                     unsafe { list.push(block) };
                 }
@@ -246,6 +273,43 @@ unsafe fn give_back_unlisted(block: *mut Header, class: usize) {
 mod tests {
     use super::super::DATA;
     use super::*;
+
+    #[test]
+    fn a_thread_frees_its_blocks_when_it_ends_and_keeps_none_afterwards() {
+        /// Gives a block back in the destructor of a thread-local variable, after the lists were closed.
+        struct Late;
+        impl Drop for Late {
+            fn drop(&mut self) {
+                let class = class_of(LINE);
+                // SAFETY: the block was obtained with this class, and nothing else has it.
+                unsafe { give_back(obtain(class), class) };
+                let state = LISTS.with(|small| {
+                    let list = &small.lists[class];
+                    (small.watched.get(), list.head.get().is_null(), list.length.get())
+                });
+                assert_eq!(state, (true, true, usize::MAX));
+            }
+        }
+        thread_local! { static LATE: Late = const { Late }; }
+        let thread = std::thread::spawn(|| {
+            LATE.with(|_| ()); // registered first, so its destructor runs last
+            let class = class_of(LINE);
+            for _ in 0..2 {
+                // SAFETY: as above.
+                unsafe { give_back(obtain(class), class) };
+            }
+            LISTS.with(|small| (small.watched.get(), small.lists[class].length.get()))
+        });
+        assert_eq!(thread.join().expect("no panic"), (true, 1));
+    }
+
+    #[test]
+    fn a_list_keeps_at_least_its_share_of_bytes() {
+        for (class, &kept) in KEPT.iter().enumerate() {
+            assert!(kept * class_size(class) >= KEEP_SMALL, "{class}");
+            assert!((kept - 1) * class_size(class) < KEEP_SMALL, "{class}");
+        }
+    }
 
     #[test]
     fn the_size_class_of_a_block_is_the_smallest_that_fits() {
