@@ -74,12 +74,13 @@ impl<T: Float> Tape<T> {
         if !pointwise || self.policy == Policy::Eager || arena.shape(id).numel() <= TINY {
             return false;
         }
-        let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
-        let ahead = |&p: &u32| match arena.values[p as usize] {
-            None => arena.nodes[p as usize].program_len,
-            Some(_) => 0,
-        };
-        let pending = 1 + parents.iter().map(ahead).sum::<u16>();
+        let parents = arena.parent_list(id);
+        let mut pending = 1;
+        for &p in &parents {
+            if arena.values[p as usize].is_none() {
+                pending += arena.nodes[p as usize].program_len;
+            }
+        }
         arena.nodes[id as usize].program_len = pending;
         if pending >= LONG {
             return false;
@@ -240,7 +241,6 @@ impl<T: Float> Tape<T> {
             drop(arena);
             self.freed(id)
         }
-        let ready = |&p: &u32| arena.values[p as usize].clone();
         let parents = arena.parents(id);
         if let Op::Reduce(Reduce::Sum) = node.op {
             // The sum of a pending expression that no other pending node reads is computed without
@@ -251,7 +251,7 @@ impl<T: Float> Tape<T> {
             if joins && arena.shape(x).numel() > TINY {
                 return match arena.program(x) {
                     Ok((program, inputs)) => {
-                        let inputs = inputs.iter().filter_map(ready).collect();
+                        let inputs = arena.computed(&inputs);
                         Plan::Sum(program, inputs, *arena.shape(x), *arena.shape(id))
                     }
                     Err(missing) => Plan::After(missing),
@@ -261,22 +261,19 @@ impl<T: Float> Tape<T> {
         let Some(opcode) = node.op.opcode() else {
             let first = arena.first_output(id);
             let parents = arena.parents(first);
-            let missing: SmallVec<[u32; 4]> =
-                parents.iter().copied().filter(|&p| !arena.is_computed(p)).collect();
-            if !missing.is_empty() {
-                return Plan::After(missing);
+            if !parents.iter().all(|&p| arena.is_computed(p)) {
+                let missing = parents.iter().copied().filter(|&p| !arena.is_computed(p));
+                return Plan::After(missing.collect());
             }
-            let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
             let op = arena.nodes[first as usize].op;
-            return Plan::Op(first, op, inputs, *arena.shape(first));
+            return Plan::Op(first, op, arena.computed(parents), *arena.shape(first));
         };
-        let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
-        if inputs.len() == parents.len() {
-            return Plan::Step(opcode, inputs);
+        if parents.iter().all(|&p| arena.values[p as usize].is_some()) {
+            return Plan::Step(opcode, arena.computed(parents));
         }
         match arena.program(id) {
             Ok((program, inputs)) => {
-                Plan::Program(program, inputs.iter().filter_map(ready).collect(), *arena.shape(id))
+                Plan::Program(program, arena.computed(&inputs), *arena.shape(id))
             }
             Err(missing) => Plan::After(missing),
         }
@@ -311,40 +308,60 @@ impl<T: Float> Arena<T> {
             && node.op.opcode().is_some()
     }
 
+    /// Returns the values of the nodes that have one. A loop: an iterator with a filter has no known length, and
+    /// its collection would cost more than the clones.
+    fn computed(&self, ids: &[u32]) -> Inputs<T> {
+        let mut values = Inputs::new();
+        for &id in ids {
+            if let Some(value) = &self.values[id as usize] {
+                values.push(value.clone());
+            }
+        }
+        values
+    }
+
     /// Returns the pointwise program that computes a node together with the pending nodes that it reads,
     /// or the nodes that must be computed before.
     fn program(&self, id: u32) -> Result<(Program, Ids), Ids> {
-        let mut inputs: SmallVec<[u32; 4]> = smallvec![];
+        let (mut inputs, mut missing) = (Ids::new(), Ids::new());
+        // The nodes that become steps. It is also the list of nodes whose operands are still to be looked at.
         let mut joined: SmallVec<[u32; 8]> = smallvec![id];
-        let mut look: SmallVec<[u32; 8]> = self.parents(id).into();
-        while let Some(p) = look.pop() {
-            if inputs.contains(&p) || joined.contains(&p) {
-            } else if self.joins(p) {
-                joined.push(p);
-                look.extend_from_slice(self.parents(p));
-            } else {
-                inputs.push(p);
+        let mut next = 0;
+        while let Some(&step) = joined.get(next) {
+            next += 1;
+            for &p in self.parents(step) {
+                if inputs.contains(&p) || joined.contains(&p) {
+                    continue;
+                }
+                if self.joins(p) {
+                    joined.push(p);
+                } else {
+                    inputs.push(p);
+                    if self.values[p as usize].is_none() {
+                        missing.push(p);
+                    }
+                }
             }
         }
-        let missing: SmallVec<[u32; 4]> =
-            inputs.iter().copied().filter(|&p| self.values[p as usize].is_none()).collect();
         if !missing.is_empty() {
             return Err(missing);
         }
         joined.sort_unstable(); // parents precede children
-        let operand = |p: u32| {
-            let at = inputs.iter().chain(&joined).position(|&other| other == p);
-            at.expect("collected above") as u8
-        };
-        let steps = joined.iter().filter_map(|&step| {
-            let op = self.nodes[step as usize].op.opcode()?;
+        let mut steps = SmallVec::new();
+        for &step in &joined {
+            let node = &self.nodes[step as usize];
+            let op = node.op.opcode().expect("only pointwise operations are joined");
             let mut args = [0; 3];
-            for (arg, &p) in args.iter_mut().zip(self.parents(step)) {
-                *arg = operand(p);
+            for (arg, p) in args.iter_mut().zip(self.parents(step)) {
+                let place = match inputs.iter().position(|input| input == p) {
+                    Some(input) => input,
+                    None => inputs.len() + joined.partition_point(|step| step < p),
+                };
+                *arg = place as u8;
             }
-            Some(Instruction { op, args })
-        });
+            steps.push(Instruction { op, args });
+        }
         let last = (inputs.len() + joined.len() - 1) as u8;
-        Ok((Program::assemble(inputs.len(), steps.collect(), smallvec![last]), inputs))
+        Ok((Program::assemble(inputs.len(), steps, smallvec![last]), inputs))
     }
 }

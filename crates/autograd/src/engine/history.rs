@@ -51,6 +51,7 @@ impl<T: Float> Tape<T> {
             }
         }
         memory.sort_unstable();
+        let memory = &*memory;
         if !arena.integers.is_empty() {
             for (id, node) in arena.nodes.iter().enumerate() {
                 if let Some(place) = arena.place_of_integers(id as u32)
@@ -63,9 +64,11 @@ impl<T: Float> Tape<T> {
         }
         for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
             // Most values that are left are retained and share no memory with a parameter.
+            if node.has(RETAINED) && memory.is_empty() {
+                continue;
+            }
             let Some(x) = value else { continue };
-            let remains = node.has(RETAINED)
-                && (memory.is_empty() || memory.binary_search(&x.storage_id()).is_err());
+            let remains = node.has(RETAINED) && memory.binary_search(&x.storage_id()).is_err();
             if remains || node.op.is_given() {
                 continue;
             }

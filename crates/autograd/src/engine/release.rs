@@ -55,8 +55,7 @@ impl<T: Float> Arena<T> {
                 continue;
             }
             self.nodes[id as usize].flags &= !PENDING;
-            let parents: SmallVec<[u32; 4]> = self.parents(id).into();
-            for p in parents {
+            for p in self.parent_list(id) {
                 self.nodes[p as usize].readers -= 1;
                 if self.is_unused(p) {
                     self.drop_value(p);

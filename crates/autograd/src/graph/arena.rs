@@ -122,6 +122,20 @@ impl<T: Float> Arena<T> {
         if n <= 2 { &node.parents[..n] } else { &self.more[node.parents[0] as usize..][..n] }
     }
 
+    /// Returns the parents as a list of their own, so that the arena can be changed meanwhile.
+    #[inline]
+    pub fn parent_list(&self, id: u32) -> SmallVec<[u32; 4]> {
+        let node = &self.nodes[id as usize];
+        match node.arity {
+            // At most two parents need no loop.
+            n @ 0..=2 => {
+                let [a, b] = node.parents;
+                SmallVec::from_buf_and_len([a, b, 0, 0], n as usize)
+            }
+            _ => SmallVec::from_slice(self.parents(id)),
+        }
+    }
+
     #[inline]
     pub fn shape(&self, id: u32) -> &Shape {
         &self.shapes[self.nodes[id as usize].shape as usize]

@@ -48,17 +48,6 @@ pub(crate) enum Op {
 /// Every node contains an `Op`, and tapes may have millions of nodes.
 const _: () = assert!(size_of::<Op>() == 16);
 
-impl From<Opcode> for Op {
-    #[inline(always)]
-    fn from(opcode: Opcode) -> Self {
-        match opcode {
-            Opcode::Unary(op) => Op::Unary(op),
-            Opcode::Binary(op) => Op::Binary(op),
-            Opcode::Select => Op::Select,
-        }
-    }
-}
-
 impl Op {
     /// Returns the instruction of this operation in a pointwise program.
     #[inline]

@@ -8,7 +8,7 @@ use Binary::{
 };
 use smallvec::smallvec;
 use wengert_tensor::Unary::{DivScalar, Neg, ScalarDiv, Scale, Shift};
-use wengert_tensor::{Binary, Figure, Float, Opcode, Unary, shapes};
+use wengert_tensor::{Binary, Figure, Float, Unary, shapes};
 
 /// Returns whether the derivative can differ from zero.
 pub(super) fn is_differentiable(op: Binary) -> bool {
@@ -196,7 +196,7 @@ impl<'t, T: Float> Var<'t, T> {
             let shape = self.fits(shapes::broadcast(op.name(), &a.shape(), &b.shape()));
             (a, b) = (a.broadcast_shape(shape), b.broadcast_shape(shape));
         }
-        let id = tape.pointwise(Opcode::Binary(op), [a.id, b.id]);
+        let id = tape.binary(op, [a.id, b.id]);
         Var { tape, id }
     }
 

@@ -4,7 +4,7 @@
 use super::dispatch::reads;
 use crate::graph::{ACTIVE, Arena, Op, RETAINED, Reads, RunKind, SAVED, TINY, Tape, Var};
 use smallvec::SmallVec;
-use wengert_tensor::{Float, Opcode, Shape, Tensor, per_type};
+use wengert_tensor::{Binary, Float, Opcode, Shape, Tensor, Unary, per_type};
 
 /// A tape for inference closes a node after this many later nodes have been recorded.
 const WINDOW: u32 = 128;
@@ -78,36 +78,53 @@ impl<T: Float> Tape<T> {
         }
     }
 
-    /// Adds a pointwise node, of the shape of its operands. A tiny node is computed at once, while the
-    /// arena is borrowed: its kernel is a handful of instructions.
+    /// Adds the node of a unary operation.
     #[inline]
     #[track_caller]
-    pub(crate) fn pointwise<const N: usize>(
-        &self,
-        opcode: Opcode,
-        parents: [u32; N],
-    ) -> u32 {
+    pub(crate) fn unary(&self, op: Unary, x: u32) -> u32 {
         let tape = self;
-        // The number of operands is known where this function is inlined, so one of these calls remains.
-        match parents[..] {
-            [a] => {
-                let operands = [a];
-                per_type!(<'a> Tape::pointwise_of::<1> as (tape: &'a Tape<T>, opcode: Opcode, operands: [u32; 1]) -> u32)
-            }
-            [a, b] => {
-                let operands = [a, b];
-                per_type!(<'a> Tape::pointwise_of::<2> as (tape: &'a Tape<T>, opcode: Opcode, operands: [u32; 2]) -> u32)
-            }
-            [a, b, c] => {
-                let operands = [a, b, c];
-                per_type!(<'a> Tape::pointwise_of::<3> as (tape: &'a Tape<T>, opcode: Opcode, operands: [u32; 3]) -> u32)
-            }
-            _ => unreachable!("opcodes have one to three operands"),
-        }
+        per_type!(<'a> Tape::unary_here as (tape: &'a Tape<T>, op: Unary, x: u32) -> u32)
+    }
+
+    /// Adds the node of a binary operation on operands of equal shape.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn binary(&self, op: Binary, operands: [u32; 2]) -> u32 {
+        let tape = self;
+        per_type!(<'a> Tape::binary_here as (tape: &'a Tape<T>, op: Binary, operands: [u32; 2]) -> u32)
+    }
+
+    /// Adds the node of a selection: the second operand where the first is not zero, else the third.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn select(&self, operands: [u32; 3]) -> u32 {
+        let tape = self;
+        per_type!(<'a> Tape::select_here as (tape: &'a Tape<T>, operands: [u32; 3]) -> u32)
+    }
+
+    // The kind of the operation is known in each of these functions, so that little of the `match` expressions in
+    // `pointwise` remains.
+
+    #[track_caller]
+    fn unary_here(&self, op: Unary, x: u32) -> u32 {
+        self.pointwise(Op::Unary(op), Opcode::Unary(op), [x])
     }
 
     #[track_caller]
-    fn pointwise_of<const N: usize>(&self, opcode: Opcode, parents: [u32; N]) -> u32 {
+    fn binary_here(&self, op: Binary, operands: [u32; 2]) -> u32 {
+        self.pointwise(Op::Binary(op), Opcode::Binary(op), operands)
+    }
+
+    #[track_caller]
+    fn select_here(&self, operands: [u32; 3]) -> u32 {
+        self.pointwise(Op::Select, Opcode::Select, operands)
+    }
+
+    /// Adds a pointwise node, of the shape of its operands. A tiny node is computed at once, while the
+    /// arena is borrowed: its kernel is a handful of instructions.
+    #[inline(always)]
+    #[track_caller]
+    fn pointwise<const N: usize>(&self, op: Op, opcode: Opcode, parents: [u32; N]) -> u32 {
         let mut borrow = self.arena.borrow_mut();
         let arena = &mut *borrow;
         let shape = arena.nodes[parents[0] as usize].shape;
@@ -122,7 +139,7 @@ impl<T: Float> Tape<T> {
             }
         }
         let computed = value.is_some();
-        let id = arena.add(opcode.into(), &parents, shape, value, self.recording.get());
+        let id = arena.add(op, &parents, shape, value, self.recording.get());
         self.close_old(arena, id);
         if !computed {
             drop(borrow);

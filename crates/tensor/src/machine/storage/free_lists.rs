@@ -66,6 +66,9 @@ struct List {
 impl List {
     #[allow(clippy::declare_interior_mutable_const)] // every use makes a new list, as intended
     const EMPTY: List = List { head: Cell::new(null_mut()), length: Cell::new(0) };
+    /// A list without blocks that takes none, because it seems to be full.
+    #[allow(clippy::declare_interior_mutable_const)] // likewise
+    const CLOSED: List = List { head: Cell::new(null_mut()), length: Cell::new(usize::MAX) };
 
     #[inline]
     fn pop(&self) -> *mut Header {
@@ -103,24 +106,27 @@ impl List {
 }
 
 /// The free lists of a thread. They have no destructor, because every access to a thread-local variable with a
-/// destructor tests whether it has run. [`CloseLists`] frees the blocks instead when the thread ends.
+/// destructor tests whether it has run. [`CloseLists`] frees the blocks instead when the thread ends. The lists are
+/// closed before the thread gives back its first block, and after `CloseLists` has run.
 struct Small {
     lists: [List; SMALL],
-    /// Whether `CloseLists` will run.
-    watched: Cell<bool>,
+    /// Whether the lists have been opened.
+    opened: Cell<bool>,
 }
 
 impl Small {
-    #[cold]
-    fn watch(&self) {
-        // After its destructor has run, the lists are full, and nothing more is needed.
-        let _ = CLOSE_LISTS.try_with(|CloseLists| ());
-        self.watched.set(true);
+    /// Opens the lists, unless they were opened before. Returns whether it did.
+    fn open(&self) -> bool {
+        let now = !self.opened.replace(true) && CLOSE_LISTS.try_with(|CloseLists| ()).is_ok();
+        if now {
+            self.lists.iter().for_each(|list| list.length.set(0));
+        }
+        now
     }
 }
 
-/// Its destructor frees the blocks on the lists of a thread, and marks the lists as full. Blocks that the thread
-/// gives back afterwards, in destructors of other thread-local variables, go to the system.
+/// Its destructor frees the blocks on the lists of a thread, and closes the lists. Blocks that the thread gives back
+/// afterwards, in destructors of other thread-local variables, go to the system.
 struct CloseLists;
 impl Drop for CloseLists {
     fn drop(&mut self) {
@@ -134,7 +140,7 @@ impl Drop for CloseLists {
 }
 
 thread_local! {
-    static LISTS: Small = const { Small { lists: [List::EMPTY; SMALL], watched: Cell::new(false) } };
+    static LISTS: Small = const { Small { lists: [List::CLOSED; SMALL], opened: Cell::new(false) } };
     static CLOSE_LISTS: CloseLists = const { CloseLists };
 }
 
@@ -233,9 +239,6 @@ pub(super) unsafe fn give_back(block: *mut Header, class: usize) {
                 let list = &small.lists[class];
                 let room = list.length.get() < KEPT[class];
                 if room {
-                    if !small.watched.get() {
-                        small.watch();
-                    }
                     // SAFETY: the caller hands the block over.
                     unsafe { list.push(block) };
                 }
@@ -255,7 +258,13 @@ pub(super) unsafe fn give_back(block: *mut Header, class: usize) {
 /// As [`give_back`].
 #[inline(never)]
 unsafe fn give_back_unlisted(block: *mut Header, class: usize) {
-    if class >= SMALL {
+    if class < SMALL {
+        let opened = LISTS.try_with(Small::open).unwrap_or(false);
+        if opened {
+            // SAFETY: the same contract. The lists are not opened a second time.
+            return unsafe { give_back(block, class) };
+        }
+    } else {
         let size = class_size(class);
         IN_USE.fetch_sub(size, Ordering::Relaxed);
         if LARGE_BYTES.load(Ordering::Relaxed) + size <= KEEP_LARGE {
@@ -285,7 +294,7 @@ mod tests {
                 unsafe { give_back(obtain(class), class) };
                 let state = LISTS.with(|small| {
                     let list = &small.lists[class];
-                    (small.watched.get(), list.head.get().is_null(), list.length.get())
+                    (small.opened.get(), list.head.get().is_null(), list.length.get())
                 });
                 assert_eq!(state, (true, true, usize::MAX));
             }
@@ -298,7 +307,7 @@ mod tests {
                 // SAFETY: as above.
                 unsafe { give_back(obtain(class), class) };
             }
-            LISTS.with(|small| (small.watched.get(), small.lists[class].length.get()))
+            LISTS.with(|small| (small.opened.get(), small.lists[class].length.get()))
         });
         assert_eq!(thread.join().expect("no panic"), (true, 1));
     }
