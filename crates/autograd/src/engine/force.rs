@@ -30,8 +30,13 @@ enum Plan<T: Float> {
     Op(u32, Op, Inputs<T>, Shape),
 }
 type Inputs<T> = SmallVec<[Tensor<T>; 3]>;
-/// The results of an operation: numbers, and integers with their place.
-type Made<T> = (SmallVec<[Tensor<T>; 1]>, Option<(u32, Tensor<i64>)>);
+/// The results of an operation.
+enum Made<T: Float> {
+    /// The value of an operation with one output, as most have.
+    One(Tensor<T>),
+    /// The values of further kinds of outputs: numbers, and integers with their place.
+    Outputs(SmallVec<[Tensor<T>; 1]>, Option<(u32, Tensor<i64>)>),
+}
 type Ids = SmallVec<[u32; 4]>;
 
 impl<T: Float> Tape<T> {
@@ -104,7 +109,7 @@ impl<T: Float> Tape<T> {
         while let Some(&id) = todo.last() {
             let plan = self.plan(id);
             let begun = self.observer.as_deref().map(|observer| (observer, Instant::now()));
-            let (first, inputs, (values, integers)): (u32, Inputs<T>, Made<T>) = match plan {
+            let (first, inputs, made): (u32, Inputs<T>, Made<T>) = match plan {
                 Plan::Done => {
                     todo.pop();
                     continue;
@@ -120,54 +125,60 @@ impl<T: Float> Tape<T> {
                         [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
                         _ => unreachable!("opcodes have one to three operands"),
                     };
-                    (id, x, (smallvec![y], None))
+                    (id, x, Made::One(y))
                 }
                 Plan::Program(program, x, shape) => {
                     let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
-                    (id, x, (smallvec![y], None))
+                    (id, x, Made::One(y))
                 }
                 Plan::Sum(program, x, over, shape) => {
                     let y = program.sum_to(&x.iter().collect::<SmallVec<[_; 4]>>(), &over, &shape);
-                    (id, x, (smallvec![y], None))
+                    (id, x, Made::One(y))
                 }
                 Plan::Op(first, op, x, shape) => {
-                    let (mut y, integers) = self.evaluate(op, first, id, &x, shape);
-                    if let Op::View(_) | Op::Detach = op
+                    let mut made = self.evaluate(op, first, id, &x, shape);
+                    if let (Op::View(_) | Op::Detach, Made::One(y)) = (op, &mut made)
                         && shape.numel() <= TINY
                         && x[0].numel() > TINY
                     {
                         // A tiny value is retained, so it must not share the memory of a large operand.
-                        y[0] = copied_in_order(&y[0]);
+                        *y = copied_in_order(y);
                     }
-                    (first, x, (y, integers))
+                    (first, x, made)
                 }
             };
             if let Some((observer, begun)) = begun {
-                let (ended, integers) =
-                    (Instant::now(), integers.as_ref().map(|(_, integers)| integers));
-                let (inputs, values) = (&*inputs, &*values);
+                let ended = Instant::now();
+                let (values, integers) = match &made {
+                    Made::One(value) => (std::slice::from_ref(value), None),
+                    Made::Outputs(values, integers) => {
+                        (&**values, integers.as_ref().map(|(_, integers)| integers))
+                    }
+                };
+                let inputs = &*inputs;
                 self.observe(observer, &Ran { begun, ended, id, first, inputs, values, integers });
             }
             drop(inputs);
             todo.pop();
             let arena = &mut *self.arena.borrow_mut();
-            let ids = first..first + values.len() as u32;
-            for (id, value) in ids.clone().zip(values) {
-                debug_assert_eq!(
-                    value.shape(),
-                    *arena.shape(id),
-                    "{:?}",
-                    arena.nodes[id as usize].op
-                );
-                arena.values[id as usize] = Some(value);
-                arena.nodes[id as usize].flags &= !RELEASED;
-            }
-            if let Some((place, integers)) = integers {
-                arena.integers[place as usize] = Some(integers);
-                arena.nodes[id as usize].flags &= !RELEASED;
-            }
-            for id in ids {
-                arena.clear_pending(id);
+            match made {
+                Made::One(value) => {
+                    arena.store(first, value);
+                    arena.clear_pending(first);
+                }
+                Made::Outputs(values, integers) => {
+                    let ids = first..first + values.len() as u32;
+                    for (id, value) in ids.clone().zip(values) {
+                        arena.store(id, value);
+                    }
+                    if let Some((place, integers)) = integers {
+                        arena.integers[place as usize] = Some(integers);
+                        arena.nodes[id as usize].flags &= !RELEASED;
+                    }
+                    for id in ids {
+                        arena.clear_pending(id);
+                    }
+                }
             }
         }
     }
@@ -178,7 +189,7 @@ impl<T: Float> Tape<T> {
         match op {
             Op::Integer { op, place } => {
                 let integers = op.eval(self, x, &self.integers_of(first), shape);
-                return (smallvec![], Some((place, integers)));
+                return Made::Outputs(smallvec![], Some((place, integers)));
             }
             Op::MaxPool(op) => {
                 let (windows, wanted) = {
@@ -189,43 +200,44 @@ impl<T: Float> Tape<T> {
                     (arena.pools[op.windows as usize], wanted)
                 };
                 let (values, positions) = MaxPool::eval(&x[0], windows, shape, wanted);
-                return (smallvec![values], positions.map(|at| (op.positions, at)));
+                return Made::Outputs(smallvec![values], positions.map(|at| (op.positions, at)));
             }
             _ => {}
         }
-        let values = match op {
-            Op::Custom(place) => self.run_custom(place, first, id, x),
+        Made::One(match op {
+            Op::Custom(place) => {
+                return Made::Outputs(self.run_custom(place, first, id, x), None);
+            }
             Op::Index(op) => {
                 let index = &self.integers_of(first)[0];
                 op.check(self, &x[0].shape(), index, &shape);
-                smallvec![op.eval(&x[0], index, shape)]
+                op.eval(&x[0], index, shape)
             }
             Op::MapAxis(op) => {
                 let map = self.arena.borrow().maps[op.map as usize].clone();
-                smallvec![op.eval(&x[0], &map)]
+                op.eval(&x[0], &map)
             }
             Op::Compare(op) => {
                 let sides = self.integers_of(first);
-                smallvec![compare(op, &sides[0], &sides[1], shape)]
+                compare(op, &sides[0], &sides[1], shape)
             }
-            Op::View(view) => smallvec![view.eval(x, shape)],
-            Op::Assemble(op) => smallvec![op.eval(x, shape, self)],
-            Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
-            Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],
-            Op::Scan(op) => smallvec![op.eval(x)],
+            Op::View(view) => view.eval(x, shape),
+            Op::Assemble(op) => op.eval(x, shape, self),
+            Op::Reduce(reduce) => reduce.eval(&x[0], shape),
+            Op::LogSoftmax(op) => op.eval(&x[0]),
+            Op::Scan(op) => op.eval(x),
             Op::Conv(op) => {
                 let conv = self.arena.borrow().convs[op.place() as usize];
-                smallvec![op.eval(x, &conv, shape)]
+                op.eval(x, &conv, shape)
             }
-            Op::MatMul(matmul) => smallvec![matmul.eval(&x[0], &x[1])],
-            Op::Random(random) => smallvec![random.eval(&x[0], self.key())],
-            Op::Draw(draw) => smallvec![draw.eval(&shape, self.key())],
-            Op::Detach => smallvec![x[0].clone()],
+            Op::MatMul(matmul) => matmul.eval(&x[0], &x[1]),
+            Op::Random(random) => random.eval(&x[0], self.key()),
+            Op::Draw(draw) => draw.eval(&shape, self.key()),
+            Op::Detach => x[0].clone(),
             _ => unreachable!(
                 "pointwise operations, given values and further outputs are handled elsewhere"
             ),
-        };
-        (values, None)
+        })
     }
 
     /// Plans the computation of a node. Pending pointwise operands join the pointwise program of the node that
@@ -299,6 +311,14 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Arena<T> {
+    /// Stores the computed value of a node.
+    #[inline]
+    fn store(&mut self, id: u32, value: Tensor<T>) {
+        debug_assert_eq!(value.shape(), *self.shape(id), "{:?}", self.nodes[id as usize].op);
+        self.values[id as usize] = Some(value);
+        self.nodes[id as usize].flags &= !RELEASED;
+    }
+
     /// Returns whether a node is computed inside the pointwise program of its reader.
     fn joins(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];

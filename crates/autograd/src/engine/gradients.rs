@@ -40,11 +40,7 @@ struct OfParam<T: Float> {
 
 impl<T: Float> Gradients<T> {
     /// `leaves` are the nodes of leaves with their gradients, in descending order.
-    pub(crate) fn new(
-        tape: &Tape<T>,
-        leaves: Vec<(u32, Tensor<T>)>,
-        params_alone: bool,
-    ) -> Self {
+    pub(crate) fn new(tape: &Tape<T>, leaves: Vec<(u32, Tensor<T>)>, params_alone: bool) -> Self {
         let bound = tape.params.borrow();
         let (mut of_params, mut watched) = (Vec::with_capacity(leaves.len()), Vec::new());
         for (node, gradient) in leaves.into_iter().rev() {

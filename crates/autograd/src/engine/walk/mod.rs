@@ -18,9 +18,8 @@ mod targets;
 mod visit;
 
 use super::hooks::Hooks;
-use crate::graph::{Arena, Mark, NodeSet, Op, RegionSpan, Slot, Tape, Var};
+use crate::graph::{Arena, ById, Mark, NodeSet, Op, RegionSpan, Slot, Tape, Var};
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use wengert_tensor::{Float, Tensor};
 
 /// The kind of gradients that a walk computes.
@@ -49,7 +48,7 @@ pub(crate) struct Walk<'t, T: Float> {
     mark: Mark,
     slots: Vec<Slot<T>>,
     /// For views that are slices: the sliced node, the axis, the start and the step.
-    slices: HashMap<u32, (u32, u8, i64, i64)>,
+    slices: ById<u32, (u32, u8, i64, i64)>,
     /// The nodes that have got a cotangent, and the first outputs of operations of which a further
     /// output has. Empty when the walk has ended.
     reached: NodeSet,
@@ -97,7 +96,7 @@ impl<'t, T: Float> Walk<'t, T> {
             targets,
             mark,
             slots,
-            slices: HashMap::new(),
+            slices: ById::default(),
             reached,
             pending,
             pending_slots: 0,
