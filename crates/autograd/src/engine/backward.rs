@@ -7,7 +7,6 @@ use super::walk::{Aim, Walk};
 use crate::graph::{ACTIVE, Op, Var};
 use crate::module::{Module, each_param, is_finite};
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use wengert_tensor::{Float, Shape, Tensor, per_type};
 
 /// A function that gets the node of a leaf and its gradient.
@@ -230,25 +229,31 @@ impl<'t, T: Float> Var<'t, T> {
             tape.arena.borrow_mut().close_since(0);
         }
         let seed = seed.unwrap_or_else(|| Tensor::full_of(&self.shape(), T::of(1.0)));
-        let mut walk = Walk::new(tape, Aim::Numbers { retain }, SmallVec::new(), self.id);
+        let aim = if retain { Aim::RetainingNumbers } else { Aim::Numbers };
+        let mut walk = Walk::new(tape, aim, SmallVec::new(), self.id);
         if let Some(hooks) = &hooks {
             walk.hook(&hooks.nodes(self.id));
         }
         walk.seed(self.id, seed);
-        let mut leaves = HashMap::new();
+        // The walk reaches the leaves from the last to the first.
+        let mut leaves = Vec::new();
+        let mut leaf = |id, g: Var<'t, T>| {
+            let g = tape.force(g.id);
+            if let Some(see) = &mut see {
+                see(id, &g);
+            }
+            leaves.push((id, g));
+        };
         walk.run(
             |arena, id| match &between {
                 None => arena.nodes[id as usize].has(ACTIVE),
                 Some(between) => between.contains(id),
             },
             hooks,
+            #[inline(always)] // it is called for every node
             |id, op, g| {
                 if matches!(op, Op::Leaf) {
-                    let g = tape.force(g.id);
-                    if let Some(see) = &mut see {
-                        see(id, &g);
-                    }
-                    leaves.insert(id, g);
+                    leaf(id, g);
                 }
             },
         );

@@ -30,8 +30,13 @@ enum Plan<T: Float> {
     Op(u32, Op, Inputs<T>, Shape),
 }
 type Inputs<T> = SmallVec<[Tensor<T>; 3]>;
-/// The results of an operation: numbers, and integers with their place.
-type Made<T> = (SmallVec<[Tensor<T>; 1]>, Option<(u32, Tensor<i64>)>);
+/// The results of an operation.
+enum Made<T: Float> {
+    /// The value of an operation with one output, as most have.
+    One(Tensor<T>),
+    /// The values of further kinds of outputs: numbers, and integers with their place.
+    Outputs(SmallVec<[Tensor<T>; 1]>, Option<(u32, Tensor<i64>)>),
+}
 type Ids = SmallVec<[u32; 4]>;
 
 impl<T: Float> Tape<T> {
@@ -74,12 +79,13 @@ impl<T: Float> Tape<T> {
         if !pointwise || self.policy == Policy::Eager || arena.shape(id).numel() <= TINY {
             return false;
         }
-        let parents: SmallVec<[u32; 4]> = arena.parents(id).into();
-        let ahead = |&p: &u32| match arena.values[p as usize] {
-            None => arena.nodes[p as usize].program_len,
-            Some(_) => 0,
-        };
-        let pending = 1 + parents.iter().map(ahead).sum::<u16>();
+        let parents = arena.parent_list(id);
+        let mut pending = 1;
+        for &p in &parents {
+            if arena.values[p as usize].is_none() {
+                pending += arena.nodes[p as usize].program_len;
+            }
+        }
         arena.nodes[id as usize].program_len = pending;
         if pending >= LONG {
             return false;
@@ -103,7 +109,7 @@ impl<T: Float> Tape<T> {
         while let Some(&id) = todo.last() {
             let plan = self.plan(id);
             let begun = self.observer.as_deref().map(|observer| (observer, Instant::now()));
-            let (first, inputs, (values, integers)): (u32, Inputs<T>, Made<T>) = match plan {
+            let (first, inputs, made): (u32, Inputs<T>, Made<T>) = match plan {
                 Plan::Done => {
                     todo.pop();
                     continue;
@@ -119,54 +125,60 @@ impl<T: Float> Tape<T> {
                         [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
                         _ => unreachable!("opcodes have one to three operands"),
                     };
-                    (id, x, (smallvec![y], None))
+                    (id, x, Made::One(y))
                 }
                 Plan::Program(program, x, shape) => {
                     let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
-                    (id, x, (smallvec![y], None))
+                    (id, x, Made::One(y))
                 }
                 Plan::Sum(program, x, over, shape) => {
                     let y = program.sum_to(&x.iter().collect::<SmallVec<[_; 4]>>(), &over, &shape);
-                    (id, x, (smallvec![y], None))
+                    (id, x, Made::One(y))
                 }
                 Plan::Op(first, op, x, shape) => {
-                    let (mut y, integers) = self.evaluate(op, first, id, &x, shape);
-                    if let Op::View(_) | Op::Detach = op
+                    let mut made = self.evaluate(op, first, id, &x, shape);
+                    if let (Op::View(_) | Op::Detach, Made::One(y)) = (op, &mut made)
                         && shape.numel() <= TINY
                         && x[0].numel() > TINY
                     {
                         // A tiny value is retained, so it must not share the memory of a large operand.
-                        y[0] = copied_in_order(&y[0]);
+                        *y = copied_in_order(y);
                     }
-                    (first, x, (y, integers))
+                    (first, x, made)
                 }
             };
             if let Some((observer, begun)) = begun {
-                let (ended, integers) =
-                    (Instant::now(), integers.as_ref().map(|(_, integers)| integers));
-                let (inputs, values) = (&*inputs, &*values);
+                let ended = Instant::now();
+                let (values, integers) = match &made {
+                    Made::One(value) => (std::slice::from_ref(value), None),
+                    Made::Outputs(values, integers) => {
+                        (&**values, integers.as_ref().map(|(_, integers)| integers))
+                    }
+                };
+                let inputs = &*inputs;
                 self.observe(observer, &Ran { begun, ended, id, first, inputs, values, integers });
             }
             drop(inputs);
             todo.pop();
             let arena = &mut *self.arena.borrow_mut();
-            let ids = first..first + values.len() as u32;
-            for (id, value) in ids.clone().zip(values) {
-                debug_assert_eq!(
-                    value.shape(),
-                    *arena.shape(id),
-                    "{:?}",
-                    arena.nodes[id as usize].op
-                );
-                arena.values[id as usize] = Some(value);
-                arena.nodes[id as usize].flags &= !RELEASED;
-            }
-            if let Some((place, integers)) = integers {
-                arena.integers[place as usize] = Some(integers);
-                arena.nodes[id as usize].flags &= !RELEASED;
-            }
-            for id in ids {
-                arena.clear_pending(id);
+            match made {
+                Made::One(value) => {
+                    arena.store(first, value);
+                    arena.clear_pending(first);
+                }
+                Made::Outputs(values, integers) => {
+                    let ids = first..first + values.len() as u32;
+                    for (id, value) in ids.clone().zip(values) {
+                        arena.store(id, value);
+                    }
+                    if let Some((place, integers)) = integers {
+                        arena.integers[place as usize] = Some(integers);
+                        arena.nodes[id as usize].flags &= !RELEASED;
+                    }
+                    for id in ids {
+                        arena.clear_pending(id);
+                    }
+                }
             }
         }
     }
@@ -177,7 +189,7 @@ impl<T: Float> Tape<T> {
         match op {
             Op::Integer { op, place } => {
                 let integers = op.eval(self, x, &self.integers_of(first), shape);
-                return (smallvec![], Some((place, integers)));
+                return Made::Outputs(smallvec![], Some((place, integers)));
             }
             Op::MaxPool(op) => {
                 let (windows, wanted) = {
@@ -188,43 +200,44 @@ impl<T: Float> Tape<T> {
                     (arena.pools[op.windows as usize], wanted)
                 };
                 let (values, positions) = MaxPool::eval(&x[0], windows, shape, wanted);
-                return (smallvec![values], positions.map(|at| (op.positions, at)));
+                return Made::Outputs(smallvec![values], positions.map(|at| (op.positions, at)));
             }
             _ => {}
         }
-        let values = match op {
-            Op::Custom(place) => self.run_custom(place, first, id, x),
+        Made::One(match op {
+            Op::Custom(place) => {
+                return Made::Outputs(self.run_custom(place, first, id, x), None);
+            }
             Op::Index(op) => {
                 let index = &self.integers_of(first)[0];
                 op.check(self, &x[0].shape(), index, &shape);
-                smallvec![op.eval(&x[0], index, shape)]
+                op.eval(&x[0], index, shape)
             }
             Op::MapAxis(op) => {
                 let map = self.arena.borrow().maps[op.map as usize].clone();
-                smallvec![op.eval(&x[0], &map)]
+                op.eval(&x[0], &map)
             }
             Op::Compare(op) => {
                 let sides = self.integers_of(first);
-                smallvec![compare(op, &sides[0], &sides[1], shape)]
+                compare(op, &sides[0], &sides[1], shape)
             }
-            Op::View(view) => smallvec![view.eval(x, shape)],
-            Op::Assemble(op) => smallvec![op.eval(x, shape, self)],
-            Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
-            Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],
-            Op::Scan(op) => smallvec![op.eval(x)],
+            Op::View(view) => view.eval(x, shape),
+            Op::Assemble(op) => op.eval(x, shape, self),
+            Op::Reduce(reduce) => reduce.eval(&x[0], shape),
+            Op::LogSoftmax(op) => op.eval(&x[0]),
+            Op::Scan(op) => op.eval(x),
             Op::Conv(op) => {
                 let conv = self.arena.borrow().convs[op.place() as usize];
-                smallvec![op.eval(x, &conv, shape)]
+                op.eval(x, &conv, shape)
             }
-            Op::MatMul(matmul) => smallvec![matmul.eval(&x[0], &x[1])],
-            Op::Random(random) => smallvec![random.eval(&x[0], self.key())],
-            Op::Draw(draw) => smallvec![draw.eval(&shape, self.key())],
-            Op::Detach => smallvec![x[0].clone()],
+            Op::MatMul(matmul) => matmul.eval(&x[0], &x[1]),
+            Op::Random(random) => random.eval(&x[0], self.key()),
+            Op::Draw(draw) => draw.eval(&shape, self.key()),
+            Op::Detach => x[0].clone(),
             _ => unreachable!(
                 "pointwise operations, given values and further outputs are handled elsewhere"
             ),
-        };
-        (values, None)
+        })
     }
 
     /// Plans the computation of a node. Pending pointwise operands join the pointwise program of the node that
@@ -240,7 +253,6 @@ impl<T: Float> Tape<T> {
             drop(arena);
             self.freed(id)
         }
-        let ready = |&p: &u32| arena.values[p as usize].clone();
         let parents = arena.parents(id);
         if let Op::Reduce(Reduce::Sum) = node.op {
             // The sum of a pending expression that no other pending node reads is computed without
@@ -251,7 +263,7 @@ impl<T: Float> Tape<T> {
             if joins && arena.shape(x).numel() > TINY {
                 return match arena.program(x) {
                     Ok((program, inputs)) => {
-                        let inputs = inputs.iter().filter_map(ready).collect();
+                        let inputs = arena.computed(&inputs);
                         Plan::Sum(program, inputs, *arena.shape(x), *arena.shape(id))
                     }
                     Err(missing) => Plan::After(missing),
@@ -261,22 +273,19 @@ impl<T: Float> Tape<T> {
         let Some(opcode) = node.op.opcode() else {
             let first = arena.first_output(id);
             let parents = arena.parents(first);
-            let missing: SmallVec<[u32; 4]> =
-                parents.iter().copied().filter(|&p| !arena.is_computed(p)).collect();
-            if !missing.is_empty() {
-                return Plan::After(missing);
+            if !parents.iter().all(|&p| arena.is_computed(p)) {
+                let missing = parents.iter().copied().filter(|&p| !arena.is_computed(p));
+                return Plan::After(missing.collect());
             }
-            let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
             let op = arena.nodes[first as usize].op;
-            return Plan::Op(first, op, inputs, *arena.shape(first));
+            return Plan::Op(first, op, arena.computed(parents), *arena.shape(first));
         };
-        let inputs: Inputs<T> = parents.iter().filter_map(ready).collect();
-        if inputs.len() == parents.len() {
-            return Plan::Step(opcode, inputs);
+        if parents.iter().all(|&p| arena.values[p as usize].is_some()) {
+            return Plan::Step(opcode, arena.computed(parents));
         }
         match arena.program(id) {
             Ok((program, inputs)) => {
-                Plan::Program(program, inputs.iter().filter_map(ready).collect(), *arena.shape(id))
+                Plan::Program(program, arena.computed(&inputs), *arena.shape(id))
             }
             Err(missing) => Plan::After(missing),
         }
@@ -302,6 +311,14 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Arena<T> {
+    /// Stores the computed value of a node.
+    #[inline]
+    fn store(&mut self, id: u32, value: Tensor<T>) {
+        debug_assert_eq!(value.shape(), *self.shape(id), "{:?}", self.nodes[id as usize].op);
+        self.values[id as usize] = Some(value);
+        self.nodes[id as usize].flags &= !RELEASED;
+    }
+
     /// Returns whether a node is computed inside the pointwise program of its reader.
     fn joins(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];
@@ -311,40 +328,60 @@ impl<T: Float> Arena<T> {
             && node.op.opcode().is_some()
     }
 
+    /// Returns the values of the nodes that have one. A loop: an iterator with a filter has no known length, and
+    /// its collection would cost more than the clones.
+    fn computed(&self, ids: &[u32]) -> Inputs<T> {
+        let mut values = Inputs::new();
+        for &id in ids {
+            if let Some(value) = &self.values[id as usize] {
+                values.push(value.clone());
+            }
+        }
+        values
+    }
+
     /// Returns the pointwise program that computes a node together with the pending nodes that it reads,
     /// or the nodes that must be computed before.
     fn program(&self, id: u32) -> Result<(Program, Ids), Ids> {
-        let mut inputs: SmallVec<[u32; 4]> = smallvec![];
+        let (mut inputs, mut missing) = (Ids::new(), Ids::new());
+        // The nodes that become steps. It is also the list of nodes whose operands are still to be looked at.
         let mut joined: SmallVec<[u32; 8]> = smallvec![id];
-        let mut look: SmallVec<[u32; 8]> = self.parents(id).into();
-        while let Some(p) = look.pop() {
-            if inputs.contains(&p) || joined.contains(&p) {
-            } else if self.joins(p) {
-                joined.push(p);
-                look.extend_from_slice(self.parents(p));
-            } else {
-                inputs.push(p);
+        let mut next = 0;
+        while let Some(&step) = joined.get(next) {
+            next += 1;
+            for &p in self.parents(step) {
+                if inputs.contains(&p) || joined.contains(&p) {
+                    continue;
+                }
+                if self.joins(p) {
+                    joined.push(p);
+                } else {
+                    inputs.push(p);
+                    if self.values[p as usize].is_none() {
+                        missing.push(p);
+                    }
+                }
             }
         }
-        let missing: SmallVec<[u32; 4]> =
-            inputs.iter().copied().filter(|&p| self.values[p as usize].is_none()).collect();
         if !missing.is_empty() {
             return Err(missing);
         }
         joined.sort_unstable(); // parents precede children
-        let operand = |p: u32| {
-            let at = inputs.iter().chain(&joined).position(|&other| other == p);
-            at.expect("collected above") as u8
-        };
-        let steps = joined.iter().filter_map(|&step| {
-            let op = self.nodes[step as usize].op.opcode()?;
+        let mut steps = SmallVec::new();
+        for &step in &joined {
+            let node = &self.nodes[step as usize];
+            let op = node.op.opcode().expect("only pointwise operations are joined");
             let mut args = [0; 3];
-            for (arg, &p) in args.iter_mut().zip(self.parents(step)) {
-                *arg = operand(p);
+            for (arg, p) in args.iter_mut().zip(self.parents(step)) {
+                let place = match inputs.iter().position(|input| input == p) {
+                    Some(input) => input,
+                    None => inputs.len() + joined.partition_point(|step| step < p),
+                };
+                *arg = place as u8;
             }
-            Some(Instruction { op, args })
-        });
+            steps.push(Instruction { op, args });
+        }
         let last = (inputs.len() + joined.len() - 1) as u8;
-        Ok((Program::assemble(inputs.len(), steps.collect(), smallvec![last]), inputs))
+        Ok((Program::assemble(inputs.len(), steps, smallvec![last]), inputs))
     }
 }

@@ -1,8 +1,8 @@
 //! Gradients as tensors.
 
-use crate::graph::{Binding, Op, Tape, Var};
+use crate::graph::{Binding, Bound, Op, Tape, Var};
 use crate::module::{Buffer, Module, Param, ParamId, Updates, is_finite};
-use std::collections::{BTreeMap, HashMap, HashSet, btree_map, hash_map};
+use std::collections::{BTreeMap, btree_map};
 use wengert_tensor::{Float, Tensor};
 
 /// The result of [`backward`](Var::backward): a gradient for each trainable parameter and watched
@@ -21,9 +21,10 @@ pub struct Gradients<T: Float = f32> {
     tape_serial: u64,
     /// In the order in which the parameters were created.
     params: BTreeMap<ParamId, OfParam<T>>,
-    /// Parameters that were constants of the run.
-    frozen: HashSet<ParamId>,
-    watched: HashMap<u32, Tensor<T>>,
+    /// Parameters that were constants of the run, in ascending order.
+    frozen: Vec<ParamId>,
+    /// The gradients of watched variables with their nodes, in ascending order.
+    watched: Vec<(u32, Tensor<T>)>,
     pub(crate) buffers: Updates<T>,
     allow_stale: bool,
     /// Whether these are the gradients of `backward_for`, which computes none for watched variables.
@@ -38,21 +39,24 @@ struct OfParam<T: Float> {
 }
 
 impl<T: Float> Gradients<T> {
-    pub(crate) fn new(
-        tape: &Tape<T>,
-        mut leaves: HashMap<u32, Tensor<T>>,
-        params_alone: bool,
-    ) -> Self {
+    /// `leaves` are the nodes of leaves with their gradients, in descending order.
+    pub(crate) fn new(tape: &Tape<T>, leaves: Vec<(u32, Tensor<T>)>, params_alone: bool) -> Self {
         let bound = tape.params.borrow();
-        let of = |b: &Binding| {
-            let gradient = leaves.remove(&b.node)?;
-            Some((b.param()?, OfParam { gradient, version: b.version }))
-        };
-        let params = bound.iter().filter_map(of).collect();
-        let frozen = bound.iter().filter(|b| b.is_frozen()).filter_map(Binding::param).collect();
+        let (mut of_params, mut watched) = (Vec::with_capacity(leaves.len()), Vec::new());
+        for (node, gradient) in leaves.into_iter().rev() {
+            match bound.at(node) {
+                Some(Binding { of: Bound::Param { id, .. }, version, .. }) => {
+                    of_params.push((id, OfParam { gradient, version }));
+                }
+                _ => watched.push((node, gradient)),
+            }
+        }
+        let params = of_params.into_iter().collect();
+        let frozen = bound.iter().filter(|b| b.is_frozen()).filter_map(Binding::param);
+        let mut frozen: Vec<_> = frozen.collect();
+        frozen.sort_unstable();
         let buffers = tape.buffers.borrow().clone();
-        // `of` has removed the parameters: the other leaves were watched.
-        let (tape_serial, watched) = (tape.serial, leaves);
+        let tape_serial = tape.serial;
         Gradients {
             tape_serial,
             params,
@@ -92,8 +96,8 @@ impl<T: Float> Gradients<T> {
              tape that computed them"
         );
         let op = x.op();
-        if let Some(gradient) = self.watched.get(&x.id) {
-            return Some(gradient);
+        if let Ok(place) = self.place_of_watched(x.id) {
+            return Some(&self.watched[place].1);
         }
         if let Some(param) = x.tape.params.borrow().at(x.id).and_then(|bound| bound.param()) {
             return self.params.get(&param).map(|of| &of.gradient);
@@ -131,7 +135,12 @@ impl<T: Float> Gradients<T> {
 
     /// Returns whether a parameter was frozen in the run: a constant without a gradient.
     pub fn was_frozen(&self, param: &Param<T>) -> bool {
-        self.frozen.contains(&param.id())
+        self.frozen.binary_search(&param.id()).is_ok()
+    }
+
+    /// Returns the place of a watched variable's gradient, or the place at which it belongs.
+    fn place_of_watched(&self, node: u32) -> Result<usize, usize> {
+        self.watched.binary_search_by_key(&node, |&(watched, _)| watched)
     }
 
     /// Marks these gradients as usable for parameters that have changed since. Line searches,
@@ -215,12 +224,14 @@ impl<T: Float> Gradients<T> {
             }
         }
         self.frozen.extend(other.frozen);
+        self.frozen.sort_unstable();
+        self.frozen.dedup();
         if self.tape_serial == other.tape_serial {
             self.params_alone &= other.params_alone;
             for (id, gradient) in other.watched {
-                match self.watched.entry(id) {
-                    hash_map::Entry::Occupied(mut sum) => *sum.get_mut() += &gradient,
-                    hash_map::Entry::Vacant(slot) => drop(slot.insert(gradient)),
+                match self.place_of_watched(id) {
+                    Ok(place) => self.watched[place].1 += &gradient,
+                    Err(place) => self.watched.insert(place, (id, gradient)),
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! has a history, and `backward` ends it. (The invariant *Ended history* is listed in `engine/mod.rs`.)
 
 use crate::graph::{RETAINED, RunKind, TINY, Tape};
-use std::collections::HashSet;
+use smallvec::SmallVec;
 use wengert_tensor::Float;
 
 impl<T: Float> Tape<T> {
@@ -40,15 +40,18 @@ impl<T: Float> Tape<T> {
     pub(crate) fn end_history(&self) {
         let arena = &mut *self.arena.borrow_mut();
         arena.ended = arena.len();
-        let mut memory = HashSet::new();
+        // The memory of parameters and buffers, in ascending order.
+        let mut memory = SmallVec::<[usize; 16]>::new();
         let bound = self.params.borrow();
         for binding in bound.iter() {
             let value = &mut arena.values[binding.node as usize];
             if let Some(x) = value.take() {
-                memory.insert(x.storage_id());
+                memory.push(x.storage_id());
                 *value = (x.numel() <= TINY).then(|| x.copied());
             }
         }
+        memory.sort_unstable();
+        let memory = &*memory;
         if !arena.integers.is_empty() {
             for (id, node) in arena.nodes.iter().enumerate() {
                 if let Some(place) = arena.place_of_integers(id as u32)
@@ -60,15 +63,16 @@ impl<T: Float> Tape<T> {
             }
         }
         for (node, value) in arena.nodes.iter().zip(&mut arena.values) {
-            let Some(x) = value else { continue };
-            if node.op.is_given() {
+            // Most values that are left are retained and share no memory with a parameter.
+            if node.has(RETAINED) && memory.is_empty() {
                 continue;
             }
-            if !node.has(RETAINED) {
-                *value = None;
-            } else if memory.contains(&x.storage_id()) {
-                *value = (x.numel() <= TINY).then(|| x.copied());
+            let Some(x) = value else { continue };
+            let remains = node.has(RETAINED) && memory.binary_search(&x.storage_id()).is_err();
+            if remains || node.op.is_given() {
+                continue;
             }
+            *value = (node.has(RETAINED) && x.numel() <= TINY).then(|| x.copied());
         }
     }
 }

@@ -6,6 +6,7 @@ use smallvec::{SmallVec, smallvec};
 use wengert_tensor::Float;
 
 impl<T: Float> Arena<T> {
+    #[inline(always)]
     fn is_unused(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];
         node.flags & (CLOSED | SAVED | RETAINED) == CLOSED
@@ -25,11 +26,17 @@ impl<T: Float> Arena<T> {
         }
     }
 
+    #[inline(always)]
     pub fn drop_unused(&mut self, id: u32) {
         if self.is_unused(id) {
-            self.drop_value(id);
-            self.clear_pending(id);
+            self.drop_now(id);
         }
+    }
+
+    #[inline(never)] // the test of every node is inlined, and is mostly negative
+    fn drop_now(&mut self, id: u32) {
+        self.drop_value(id);
+        self.clear_pending(id);
     }
 
     /// Marks the node as not pending: it was computed, or will not be computed. Releases its operands,
@@ -48,8 +55,7 @@ impl<T: Float> Arena<T> {
                 continue;
             }
             self.nodes[id as usize].flags &= !PENDING;
-            let parents: SmallVec<[u32; 4]> = self.parents(id).into();
-            for p in parents {
+            for p in self.parent_list(id) {
                 self.nodes[p as usize].readers -= 1;
                 if self.is_unused(p) {
                     self.drop_value(p);

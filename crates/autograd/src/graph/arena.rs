@@ -122,6 +122,20 @@ impl<T: Float> Arena<T> {
         if n <= 2 { &node.parents[..n] } else { &self.more[node.parents[0] as usize..][..n] }
     }
 
+    /// Returns the parents as a list of their own, so that the arena can be changed meanwhile.
+    #[inline]
+    pub fn parent_list(&self, id: u32) -> SmallVec<[u32; 4]> {
+        let node = &self.nodes[id as usize];
+        match node.arity {
+            // At most two parents need no loop.
+            n @ 0..=2 => {
+                let [a, b] = node.parents;
+                SmallVec::from_buf_and_len([a, b, 0, 0], n as usize)
+            }
+            _ => SmallVec::from_slice(self.parents(id)),
+        }
+    }
+
     #[inline]
     pub fn shape(&self, id: u32) -> &Shape {
         &self.shapes[self.nodes[id as usize].shape as usize]
@@ -177,42 +191,49 @@ impl<T: Float> Arena<T> {
     pub fn mark(&self) -> Mark {
         let [nodes, shapes] = [self.nodes.len(), self.shapes.len()];
         let tables = [
+            self.more.len(),
             self.integers.len(),
             self.maps.len(),
             self.customs.len(),
             self.parts.len(),
             self.affine.len(),
         ];
-        Mark { nodes, shapes, more: self.more.len(), tables }
+        Mark { nodes, shapes, tables, entries: self.entries() }
+    }
+
+    /// Returns the number of entries of all tables that [`truncate`](Arena::truncate) shortens. They only grow
+    /// after a mark, so that an equal number means that each table has its old length.
+    #[inline(always)]
+    fn entries(&self) -> usize {
+        let payloads = self.integers.len() + self.maps.len() + self.customs.len();
+        self.shapes.len() + self.more.len() + payloads + self.parts.len() + self.affine.len()
     }
 
     /// Removes all nodes and table entries that were added after the mark.
-    #[inline]
-    pub fn truncate(&mut self, mark: Mark) {
+    #[inline(always)]
+    pub fn truncate(&mut self, mark: &Mark) {
         self.values.truncate(mark.nodes);
         self.nodes.truncate(mark.nodes);
-        self.shapes.truncate(mark.shapes);
-        self.more.truncate(mark.more);
-        let Mark { tables: [integers, maps, customs, parts, affine], .. } = mark;
-        if self.affine.len() > affine {
-            self.affine.truncate(affine);
-        }
-        if self.integers.len() > integers {
-            self.integers.truncate(integers);
-        }
-        if self.maps.len() > maps {
-            self.maps.truncate(maps);
-        }
-        if self.customs.len() > customs {
-            self.customs.truncate(customs);
-        }
-        if self.parts.len() > parts {
-            self.parts.truncate(parts);
+        // Most rules make no entry in a table.
+        if self.entries() != mark.entries {
+            self.truncate_tables(mark);
         }
     }
 
+    #[inline(never)]
+    fn truncate_tables(&mut self, mark: &Mark) {
+        let [more, integers, maps, customs, parts, affine] = mark.tables;
+        self.shapes.truncate(mark.shapes);
+        self.more.truncate(more);
+        self.integers.truncate(integers);
+        self.maps.truncate(maps);
+        self.customs.truncate(customs);
+        self.parts.truncate(parts);
+        self.affine.truncate(affine);
+    }
+
     pub fn clear(&mut self) {
-        self.truncate(Mark { nodes: 0, shapes: 0, more: 0, tables: [0; 5] });
+        self.truncate(&Mark { nodes: 0, shapes: 0, tables: [0; 6], entries: 0 });
         self.convs.clear();
         self.pools.clear();
         self.classes.clear();
@@ -235,14 +256,14 @@ pub(crate) fn place_in<V: PartialEq>(table: &mut Vec<V>, value: V) -> u32 {
 }
 
 /// The lengths of the arena's arrays at one moment.
-#[derive(Clone, Copy)]
 pub(crate) struct Mark {
     pub nodes: usize,
     shapes: usize,
-    more: usize,
-    /// The lengths of the column of integers and of the tables of maps, custom operations, parts and
-    /// affine maps of indices.
-    tables: [usize; 5],
+    /// The lengths of the table of parents, of the column of integers and of the tables of maps, custom operations,
+    /// parts and affine maps of indices.
+    tables: [usize; 6],
+    /// The number of entries of all tables.
+    entries: usize,
 }
 
 /// The cotangent accumulated so far for a node.
@@ -280,7 +301,7 @@ pub(crate) struct RegionSpan {
 }
 
 impl<T: Float> Arena<T> {
-    #[inline]
+    #[inline(always)]
     pub fn push(
         &mut self,
         op: Op,

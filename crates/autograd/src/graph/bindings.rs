@@ -4,7 +4,7 @@ use crate::module::{BufferId, ParamId, StateId};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A hash for the identities of parameters and buffers, which are consecutive numbers. The standard
+/// A hash for the identities of parameters and buffers, and for nodes: consecutive numbers. The standard
 /// hash, which resists chosen keys, would cost more than the rest of a binding.
 #[derive(Default)]
 pub(crate) struct OfIdentity(u64);
@@ -16,6 +16,10 @@ impl Hasher for OfIdentity {
         }
     }
     #[inline]
+    fn write_u32(&mut self, n: u32) {
+        self.write_u64(n.into());
+    }
+    #[inline]
     fn write_u64(&mut self, n: u64) {
         // 2⁶⁴ divided by the golden ratio: consecutive numbers get distant hashes.
         self.0 = (self.0 ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -25,6 +29,9 @@ impl Hasher for OfIdentity {
         self.0.rotate_left(32)
     }
 }
+
+/// A map with such keys.
+pub(crate) type ById<K, V> = HashMap<K, V, BuildHasherDefault<OfIdentity>>;
 
 /// A parameter or buffer on a tape, with its node.
 #[derive(Clone, Copy)]
@@ -69,9 +76,9 @@ impl Binding {
 #[derive(Default)]
 pub(crate) struct Bindings {
     list: Vec<Binding>,
-    places: HashMap<StateId, u32, BuildHasherDefault<OfIdentity>>,
+    places: ById<StateId, u32>,
     /// The nodes that replace parameters while `with_params` runs.
-    substitutes: HashMap<ParamId, u32>,
+    substitutes: ById<ParamId, u32>,
 }
 
 impl Bindings {
@@ -116,13 +123,13 @@ impl Bindings {
     pub fn substitute(
         &mut self,
         pairs: impl Iterator<Item = (ParamId, u32)>,
-    ) -> HashMap<ParamId, u32> {
+    ) -> ById<ParamId, u32> {
         let before = self.substitutes.clone();
         self.substitutes.extend(pairs);
         before
     }
 
-    pub fn end_substitution(&mut self, before: HashMap<ParamId, u32>) {
+    pub fn end_substitution(&mut self, before: ById<ParamId, u32>) {
         self.substitutes = before;
     }
 

@@ -167,6 +167,16 @@ impl<'t, T: Float> Call<'_, 't, T> {
         Var { tape: self.tape, id: self.id + output as u32 }
     }
 
+    /// Returns the cotangent, the input and the output of a built-in operation with one of each.
+    #[inline(always)]
+    pub(crate) fn of_one_operand(&self) -> [Var<'t, T>; 3] {
+        let tape = self.tape;
+        match (self.gy, self.parents) {
+            (&[Some(gy)], &[x]) => [gy, Var { tape, id: x }, Var { tape, id: self.id }],
+            _ => unreachable!("the operation has one operand, and its result has a cotangent"),
+        }
+    }
+
     /// Returns an input that is a mask.
     pub(crate) fn x_mask(&self, arg: usize) -> Mask<'t, T> {
         Mask { tape: self.tape, id: self.parents[arg] }

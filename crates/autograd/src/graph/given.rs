@@ -44,7 +44,7 @@ impl<T: Float> Tape<T> {
     }
 
     /// Returns a temporary constant of the shape of node `like`: dropped as soon as nothing reads it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn constant_like(&self, value: Tensor<T>, like: u32) -> Var<'_, T> {
         let arena = &mut *self.arena.borrow_mut();
         let shape = arena.nodes[like as usize].shape;

@@ -31,7 +31,7 @@ pub(crate) use arena::{
     ACTIVE, Arena, CLOSED, MASK, Mark, Node, PENDING, RELEASED, RETAINED, Region, RegionSpan,
     SAVED, Slot, TEMPORARY, TINY, place_in,
 };
-pub(crate) use bindings::{Binding, Bound, Declaration, Declared};
+pub(crate) use bindings::{Binding, Bound, ById, Declaration, Declared};
 pub use call::{Call, Reads};
 pub(crate) use custom::CustomCall;
 pub use custom::CustomOp;

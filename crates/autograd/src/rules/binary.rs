@@ -1,14 +1,14 @@
 //! Operations of two operands, and selection. The operands of a node have equal shapes: broadcasting is
 //! a separate operation that the methods here insert, so no rule needs to handle it.
 
-use crate::graph::{Call, Cotangents, Given, Mask, Op, Operand, Reads, Tape, Var, two};
+use crate::graph::{Call, Cotangents, Given, Mask, Operand, Reads, Tape, Var, two};
 use Binary::{
     Add, Atan2, Copysign, Div, Eq, Fmod, Gate, Ge, Gt, Hypot, Le, Logaddexp, Lt, Maximum, Minimum,
     Mul, Ne, Pow, Remainder, Sub, Xlogy,
 };
 use smallvec::smallvec;
 use wengert_tensor::Unary::{DivScalar, Neg, ScalarDiv, Scale, Shift};
-use wengert_tensor::{Binary, Figure, Float, Opcode, Unary, shapes};
+use wengert_tensor::{Binary, Figure, Float, Unary, shapes};
 
 /// Returns whether the derivative can differ from zero.
 pub(super) fn is_differentiable(op: Binary) -> bool {
@@ -196,7 +196,7 @@ impl<'t, T: Float> Var<'t, T> {
             let shape = self.fits(shapes::broadcast(op.name(), &a.shape(), &b.shape()));
             (a, b) = (a.broadcast_shape(shape), b.broadcast_shape(shape));
         }
-        let id = tape.pointwise(Op::Binary(op), Opcode::Binary(op), [a.id, b.id]);
+        let id = tape.binary(op, [a.id, b.id]);
         Var { tape, id }
     }
 

@@ -1,9 +1,9 @@
 //! Operations on masks, and selection by masks. Each is recorded as operations on the numbers 1 and 0.
 
-use crate::graph::{Given, IntoIndex, IntoMask, Mask, Op, Operand, Var};
+use crate::graph::{Given, IntoIndex, IntoMask, Mask, Operand, Var};
 use smallvec::SmallVec;
 use std::ops;
-use wengert_tensor::{Binary, Float, Opcode, Shape, Sizes, Unary, shapes};
+use wengert_tensor::{Binary, Float, Shape, Sizes, Unary, shapes};
 
 impl<'t, T: Float> Var<'t, T> {
     /// Returns `a` where the condition holds, else `b`. Each is a variable or a number, and the three
@@ -119,7 +119,7 @@ impl<'t, T: Float> Mask<'t, T> {
         let shape = a.fits(rule);
         let condition = self.broadcast_shape(shape);
         let operands = [condition.id, a.broadcast_shape(shape).id, b.broadcast_shape(shape).id];
-        Var { tape, id: tape.pointwise(Op::Select, Opcode::Select, operands) }
+        Var { tape, id: tape.select(operands) }
     }
 
     /// Returns true where `self` is true and `other` is false, in one operation. The shapes are equal.

@@ -2,9 +2,10 @@
 //! The engine then computes a node, or leaves it pending.
 
 use super::dispatch::reads;
+use super::{binary, unary};
 use crate::graph::{ACTIVE, Arena, Op, RETAINED, Reads, RunKind, SAVED, TINY, Tape, Var};
 use smallvec::SmallVec;
-use wengert_tensor::{Float, Opcode, Shape, Tensor, per_type};
+use wengert_tensor::{Binary, Float, Opcode, Shape, Tensor, Unary, per_type};
 
 /// A tape for inference closes a node after this many later nodes have been recorded.
 const WINDOW: u32 = 128;
@@ -62,47 +63,85 @@ impl<T: Float> Tape<T> {
 
     /// On a tape for inference, closes the node that was recorded `WINDOW` nodes before this one: probably nothing
     /// new reads it. If something does, it is computed again.
-    #[inline]
+    #[inline(always)]
     fn close_old(&self, arena: &mut Arena<T>, id: u32) {
-        if self.run_kind == RunKind::Inference
-            && let Some(old) = id.checked_sub(WINDOW)
+        if self.run_kind == RunKind::Inference {
+            Self::close_before(arena, id);
+        }
+    }
+
+    #[inline(never)]
+    fn close_before(arena: &mut Arena<T>, id: u32) {
+        if let Some(old) = id.checked_sub(WINDOW)
             && !arena.parents(id).contains(&old)
         {
             arena.close(old);
         }
     }
 
-    /// Adds a pointwise node, of the shape of its operands. A tiny node is computed at once, while the
-    /// arena is borrowed: its kernel is a handful of instructions.
+    /// Adds the node of a unary operation.
     #[inline]
     #[track_caller]
-    pub(crate) fn pointwise<const N: usize>(
-        &self,
-        op: Op,
-        opcode: Opcode,
-        parents: [u32; N],
-    ) -> u32 {
+    pub(crate) fn unary(&self, op: Unary, x: u32) -> u32 {
         let tape = self;
-        // The number of operands is known where this function is inlined, so one of these calls remains.
-        match parents[..] {
-            [a] => {
-                let operands = [a];
-                per_type!(<'a> Tape::pointwise_of::<1> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 1]) -> u32)
-            }
-            [a, b] => {
-                let operands = [a, b];
-                per_type!(<'a> Tape::pointwise_of::<2> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 2]) -> u32)
-            }
-            [a, b, c] => {
-                let operands = [a, b, c];
-                per_type!(<'a> Tape::pointwise_of::<3> as (tape: &'a Tape<T>, op: Op, opcode: Opcode, operands: [u32; 3]) -> u32)
-            }
-            _ => unreachable!("opcodes have one to three operands"),
-        }
+        per_type!(<'a> Tape::unary_here as (tape: &'a Tape<T>, op: Unary, x: u32) -> u32)
+    }
+
+    /// Adds the node of a binary operation on operands of equal shape.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn binary(&self, op: Binary, operands: [u32; 2]) -> u32 {
+        let tape = self;
+        per_type!(<'a> Tape::binary_here as (tape: &'a Tape<T>, op: Binary, operands: [u32; 2]) -> u32)
+    }
+
+    /// Adds the node of a selection: the second operand where the first is not zero, else the third.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn select(&self, operands: [u32; 3]) -> u32 {
+        let tape = self;
+        per_type!(<'a> Tape::select_here as (tape: &'a Tape<T>, operands: [u32; 3]) -> u32)
+    }
+
+    // The family is known in each of these functions, so that nothing is chosen by the operation of the node.
+
+    #[track_caller]
+    fn unary_here(&self, op: Unary, x: u32) -> u32 {
+        let declared = |_: usize| unary::reads(op);
+        self.pointwise(
+            Op::Unary(op),
+            Opcode::Unary(op),
+            unary::is_differentiable(op),
+            declared,
+            [x],
+        )
     }
 
     #[track_caller]
-    fn pointwise_of<const N: usize>(&self, op: Op, opcode: Opcode, parents: [u32; N]) -> u32 {
+    fn binary_here(&self, op: Binary, operands: [u32; 2]) -> u32 {
+        let (node, opcode) = (Op::Binary(op), Opcode::Binary(op));
+        let declared = |arg: usize| binary::reads(op, arg);
+        self.pointwise(node, opcode, binary::is_differentiable(op), declared, operands)
+    }
+
+    #[track_caller]
+    fn select_here(&self, operands: [u32; 3]) -> u32 {
+        self.pointwise(Op::Select, Opcode::Select, true, |arg| reads(Op::Select, arg), operands)
+    }
+
+    /// Adds a pointwise node, of the shape of its operands. A tiny node is computed at once, while the
+    /// arena is borrowed: its kernel is a handful of instructions. `differentiable` and `declared` are what
+    /// `Op::is_differentiable` and `reads` return.
+    #[inline(always)]
+    #[track_caller]
+    fn pointwise<const N: usize>(
+        &self,
+        op: Op,
+        opcode: Opcode,
+        differentiable: bool,
+        declared: impl Fn(usize) -> Reads,
+        parents: [u32; N],
+    ) -> u32 {
         let mut borrow = self.arena.borrow_mut();
         let arena = &mut *borrow;
         let shape = arena.nodes[parents[0] as usize].shape;
@@ -117,7 +156,9 @@ impl<T: Float> Tape<T> {
             }
         }
         let computed = value.is_some();
-        let id = arena.add(op, &parents, shape, value, self.recording.get());
+        let may_be_active = self.recording.get() && differentiable;
+        let id =
+            arena.add_declared(op, &parents, shape, value, may_be_active, |_, arg| declared(arg));
         self.close_old(arena, id);
         if !computed {
             drop(borrow);
@@ -174,26 +215,52 @@ impl<T: Float> Arena<T> {
         value: Option<Tensor<T>>,
         recording: bool,
     ) -> u32 {
+        let may_be_active = recording && op.is_differentiable();
+        let declared = |arena: &Self, arg: usize| arena.reads(op, arg);
+        self.add_declared(op, parents, shape, value, may_be_active, declared)
+    }
+
+    /// Adds a node of an operation whose rule declares these reads for its arguments. Inlined, because loops over
+    /// operands vanish where their number is known.
+    #[inline(always)]
+    fn add_declared(
+        &mut self,
+        op: Op,
+        parents: &[u32],
+        shape: u32,
+        value: Option<Tensor<T>>,
+        may_be_active: bool,
+        declared: impl Fn(&Self, usize) -> Reads,
+    ) -> u32 {
         let depends = |&p: &u32| self.nodes[p as usize].has(ACTIVE);
-        let active = recording && parents.iter().any(depends) && op.is_differentiable();
+        let active = may_be_active && parents.iter().any(depends);
         // Only tiny nodes get a value when they are recorded.
         let tiny = value.is_some() || self.shapes[shape as usize].numel() <= TINY;
         let flags = if active { ACTIVE } else { 0 } | if tiny { RETAINED } else { 0 };
         let id = self.push(op, parents, shape, flags, value);
         if active {
-            self.mark_reads(op, id, parents);
+            self.mark_declared(id, parents, declared);
         }
         id
     }
 
     /// Marks the values that the rule of this operation will read for its active arguments.
-    #[inline(always)]
     pub fn mark_reads(&mut self, op: Op, id: u32, parents: &[u32]) {
+        self.mark_declared(id, parents, |arena, arg| arena.reads(op, arg));
+    }
+
+    #[inline(always)]
+    fn mark_declared(
+        &mut self,
+        id: u32,
+        parents: &[u32],
+        declared: impl Fn(&Self, usize) -> Reads,
+    ) {
         for (arg, &p) in parents.iter().enumerate() {
             if !self.nodes[p as usize].has(ACTIVE) {
                 continue;
             }
-            let reads = self.reads(op, arg);
+            let reads = declared(self, arg);
             if reads == Reads::NOTHING {
                 continue;
             }

@@ -1,9 +1,9 @@
 //! Operations of one operand: a table of the methods, the values that the derivative rules read, the
 //! intervals on which the tests check the rules, and the rules.
 
-use crate::graph::{Call, Op, Reads, Var};
+use crate::graph::{Call, Reads, Var};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LN_10};
-use wengert_tensor::{Float, Opcode, Unary};
+use wengert_tensor::{Float, Unary};
 
 /// Makes the method of a variable. A row without a name gets none, because operators compute it.
 macro_rules! method {
@@ -54,7 +54,7 @@ macro_rules! rules {
         #[inline]
         #[allow(unused_variables)] // not every rule reads every value and constant
         pub(crate) fn vjp<'t, T: Float>(op: Unary, c: &Call<'_, 't, T>) -> Var<'t, T> {
-            let ($gy, $x, $y) = (c.gy(), c.x(0), c.y(0));
+            let [$gy, $x, $y] = c.of_one_operand();
             match op { $(Unary::$Op $(($c))? => part!(rule ($gy) $($row)*),)* }
         }
 
@@ -206,7 +206,7 @@ impl<T: Float> Var<'_, T> {
     #[inline]
     #[track_caller]
     pub(crate) fn unary(self, op: Unary) -> Self {
-        let id = self.tape.pointwise(Op::Unary(op), Opcode::Unary(op), [self.id]);
+        let id = self.tape.unary(op, self.id);
         Var { id, ..self }
     }
 }

@@ -1,8 +1,7 @@
 //! The parameters of a model as the point at which functions are differentiated.
 
-use crate::graph::{Tape, Var};
+use crate::graph::{ById, Tape, Var};
 use crate::module::{Module, Param, ParamId, each_param};
-use std::collections::HashMap;
 use wengert_tensor::Float;
 
 /// Returns the parameters of a model that are not frozen, each once, in the order of the model.
@@ -17,7 +16,7 @@ fn trainable<T: Float>(model: &dyn Module) -> Vec<&Param<T>> {
 }
 
 /// Restores the earlier substitutes, also when the body panics.
-struct EndSubstitution<'a, T: Float>(&'a Tape<T>, HashMap<ParamId, u32>);
+struct EndSubstitution<'a, T: Float>(&'a Tape<T>, ById<ParamId, u32>);
 impl<T: Float> Drop for EndSubstitution<'_, T> {
     fn drop(&mut self) {
         let before = std::mem::take(&mut self.1);

@@ -8,11 +8,10 @@
 //!   linear.
 
 use crate::graph::{
-    Call, ConvOp, Derivative, Index, MaxPool, NodeSet, Op, Reduce, ScanAlong, Tape, Var, View,
+    ById, Call, ConvOp, Derivative, Index, MaxPool, NodeSet, Op, Reduce, ScanAlong, Tape, Var, View,
 };
 use crate::rules;
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use wengert_tensor::{Float, Scan, Unary};
 
 /// The recorded evaluation of a function, through which tangents are pushed forward.
@@ -23,7 +22,7 @@ pub(super) struct Pushforward<'t, T: Float> {
     needed: NodeSet,
 }
 
-type Tangents<'t, T> = HashMap<u32, Var<'t, T>>;
+type Tangents<'t, T> = ById<u32, Var<'t, T>>;
 
 impl<'t, T: Float> Pushforward<'t, T> {
     /// Makes the pushforward of the evaluation that begins with node `first`.

@@ -101,6 +101,16 @@ pub(crate) fn count(op: &str, sizes: &[usize]) -> ShapeResult<usize> {
 /// # Errors
 /// If there are too many axes, too many indices along an axis, or too many elements.
 pub fn shape_of(op: &str, sizes: &[usize]) -> ShapeResult {
+    let fits = sizes.len() <= MAX_RANK && sizes.iter().all(|&size| size <= MAX_SIZE);
+    if fits && product(sizes).is_some() {
+        return Ok(Shape::new(sizes));
+    }
+    refused_shape(op, sizes)
+}
+
+/// Does the same as [`shape_of`], and finds the reason if the sizes are no shape of a tensor.
+#[cold]
+fn refused_shape(op: &str, sizes: &[usize]) -> ShapeResult {
     ensure(sizes.len() <= MAX_RANK, || {
         format!("{op}: shape {sizes:?} has {} axes, a tensor has at most {MAX_RANK}", sizes.len())
     })?;

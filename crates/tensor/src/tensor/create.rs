@@ -53,7 +53,7 @@ impl<T: Element> Tensor<T> {
     /// Returns a scalar: a tensor with one element and no axes.
     #[inline]
     pub fn scalar_of(x: T) -> Self {
-        let tensor = Self::empty(Shape::SCALAR);
+        let tensor = Self::empty_as(&Shape::SCALAR);
         // SAFETY: a new block with room for one element.
         unsafe { tensor.block.data().cast::<T>().write(x) }
         tensor

@@ -18,9 +18,8 @@ mod targets;
 mod visit;
 
 use super::hooks::Hooks;
-use crate::graph::{Arena, Mark, NodeSet, Op, RegionSpan, Slot, Tape, Var};
+use crate::graph::{Arena, ById, Mark, NodeSet, Op, RegionSpan, Slot, Tape, Var};
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use wengert_tensor::{Float, Tensor};
 
 /// The kind of gradients that a walk computes.
@@ -28,9 +27,11 @@ use wengert_tensor::{Float, Tensor};
 pub(crate) enum Aim {
     /// Gradients that can be differentiated again. The nodes that rules record stay on the tape.
     Variables,
-    /// Gradients as tensors. The nodes that rules record are scratch, above a mark of the tape. Without
-    /// `retain`, the walk releases values of the history that it has passed.
-    Numbers { retain: bool },
+    /// Gradients as tensors. The nodes that rules record are scratch, above a mark of the tape. The walk
+    /// releases values of the history that it has passed.
+    Numbers,
+    /// Gradients as tensors, with scratch. The history stays.
+    RetainingNumbers,
 }
 
 /// A backward walk. Counts down from the node `top` to `floor`, calls each rule once, and reports each
@@ -47,7 +48,7 @@ pub(crate) struct Walk<'t, T: Float> {
     mark: Mark,
     slots: Vec<Slot<T>>,
     /// For views that are slices: the sliced node, the axis, the start and the step.
-    slices: HashMap<u32, (u32, u8, i64, i64)>,
+    slices: ById<u32, (u32, u8, i64, i64)>,
     /// The nodes that have got a cotangent, and the first outputs of operations of which a further
     /// output has. Empty when the walk has ended.
     reached: NodeSet,
@@ -95,7 +96,7 @@ impl<'t, T: Float> Walk<'t, T> {
             targets,
             mark,
             slots,
-            slices: HashMap::new(),
+            slices: ById::default(),
             reached,
             pending,
             pending_slots: 0,
@@ -179,9 +180,10 @@ impl<'t, T: Float> Walk<'t, T> {
             } else {
                 self.step::<false>(id, &node, &wanted, &mut hooks, &mut complete)
             };
-            self.release(id, outputs);
-            if self.aim == Aim::Variables {
-                self.note_rule(rule_first, id);
+            match self.aim {
+                Aim::Variables => self.note_rule(rule_first, id),
+                Aim::Numbers => self.release(id, outputs),
+                Aim::RetainingNumbers => {}
             }
         }
         self.leave_region();

@@ -26,7 +26,7 @@ impl<T: Float> Walk<'_, T> {
     pub(super) fn leave_region(&mut self) {
         let Some((RegionSpan { region, .. }, first)) = self.region else { return };
         let tape = self.tape;
-        let keeps_history = self.aim != (Aim::Numbers { retain: false });
+        let keeps_history = self.aim != Aim::Numbers;
         if self.aim == Aim::Variables {
             // The recorded nodes read values of the region. They are computed before these values are
             // dropped, and a later walk over them enters the region again.

@@ -13,7 +13,7 @@ const SCRATCH_LIMIT: usize = 4096;
 impl<T: Float> Walk<'_, T> {
     /// Truncates the scratch if no slot holds one of its nodes. Otherwise closes the nodes that the rule
     /// recorded.
-    #[inline]
+    #[inline(always)]
     pub(super) fn release_scratch(&mut self) {
         let tape = self.tape;
         if self.aim == Aim::Variables {
@@ -29,7 +29,7 @@ impl<T: Float> Walk<'_, T> {
             for id in self.mark.nodes..arena.nodes.len() {
                 arena.clear_pending(id as u32);
             }
-            arena.truncate(self.mark);
+            arena.truncate(&self.mark);
             tape.params.borrow_mut().truncate(self.mark.nodes);
             self.pending.clear();
         } else {
@@ -51,37 +51,42 @@ impl<T: Float> Walk<'_, T> {
     }
 
     /// Releases the pending cotangents that were passed to the rule.
-    #[inline]
+    #[inline(always)]
     pub(super) fn release_rule_inputs(&mut self) {
         if !self.rule_inputs.is_empty() {
-            let arena = &mut *self.tape.arena.borrow_mut();
-            for id in self.rule_inputs.drain(..) {
-                arena.nodes[id as usize].readers -= 1;
-                arena.drop_unused(id);
-            }
+            self.release_rule_inputs_now();
         }
     }
 
-    /// Releases the values of an operation after its rule: the walk has passed all its readers.
-    #[inline]
+    #[inline(never)]
+    fn release_rule_inputs_now(&mut self) {
+        let arena = &mut *self.tape.arena.borrow_mut();
+        for id in self.rule_inputs.drain(..) {
+            arena.nodes[id as usize].readers -= 1;
+            arena.drop_unused(id);
+        }
+    }
+
+    /// Releases the values of an operation after its rule, in a walk that does not retain the history: the walk
+    /// has passed all readers.
+    #[inline(always)]
     pub(super) fn release(&self, id: u32, outputs: usize) {
-        if self.aim == (Aim::Numbers { retain: false }) {
-            let arena = &mut *self.tape.arena.borrow_mut();
-            if outputs == 1 && matches!(arena.nodes[id as usize].op, Op::Output(_)) {
-                return; // the rule of its operation has not run yet
-            }
-            for id in id..id + outputs as u32 {
-                arena.release(id);
-            }
+        let arena = &mut *self.tape.arena.borrow_mut();
+        arena.release(id);
+        for further in 1..outputs as u32 {
+            arena.release(id + further);
         }
     }
 
     /// Passes nodes without a cotangent.
-    #[inline]
     pub(super) fn pass_over(&self, nodes: Range<u32>) {
-        if self.aim == (Aim::Numbers { retain: false }) {
+        if self.aim == Aim::Numbers {
+            let arena = &mut *self.tape.arena.borrow_mut();
             for id in nodes.rev() {
-                self.release(id, 1);
+                // The rule of the operation of a further output has not run yet.
+                if !matches!(arena.nodes[id as usize].op, Op::Output(_)) {
+                    arena.release(id);
+                }
             }
         }
     }
@@ -109,7 +114,7 @@ impl<T: Float> Drop for Walk<'_, T> {
                 for id in self.mark.nodes..arena.nodes.len() {
                     arena.clear_pending(id as u32);
                 }
-                arena.truncate(self.mark);
+                arena.truncate(&self.mark);
                 self.tape.params.borrow_mut().truncate(self.mark.nodes);
             }
             for at in self.reached.ascending() {

@@ -13,11 +13,20 @@ impl<'t, T: Float> Walk<'t, T> {
     }
 
     /// Returns the cotangent of a node as a variable for rules.
-    #[inline]
+    #[inline(always)]
     pub(super) fn variable(&mut self, slot: Slot<T>, of: u32) -> Option<Var<'t, T>> {
         match slot {
             Slot::Empty => None,
             Slot::Value(value) => Some(self.tape.constant_like(value, of)),
+            slot => self.recorded_variable(slot, of),
+        }
+    }
+
+    /// Returns the cotangent of a slot that holds nodes.
+    #[inline(never)]
+    fn recorded_variable(&mut self, slot: Slot<T>, of: u32) -> Option<Var<'t, T>> {
+        match slot {
+            Slot::Empty | Slot::Value(_) => None,
             Slot::Node(id) => {
                 if self.aim != Aim::Variables {
                     self.pending_slots -= 1;
@@ -34,8 +43,24 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Adds `g` to the cotangent of a node. `shared` tells that another operand gets the same cotangent,
     /// so that its value must be copied instead of moved.
-    #[inline]
+    #[inline(always)]
     pub(super) fn accumulate(&mut self, to: u32, g: Var<'t, T>, shared: bool) {
+        // Most nodes of a walk for numbers have one reader, whose rule has computed the cotangent.
+        if self.aim != Aim::Variables
+            && matches!(self.slot(to), Slot::Empty)
+            && let Some(value) = self.take_value(g, shared)
+        {
+            self.reached.insert(to);
+            // The slot is empty: nothing needs to be dropped.
+            std::mem::forget(std::mem::replace(self.slot(to), Slot::Value(value)));
+        } else {
+            self.accumulate_further(to, g, shared);
+        }
+    }
+
+    /// Adds to a slot that is not empty, or adds a cotangent that is a node.
+    #[inline(never)]
+    fn accumulate_further(&mut self, to: u32, g: Var<'t, T>, shared: bool) {
         let before = std::mem::take(self.slot(to));
         let sum = match (self.aim, before) {
             (Aim::Variables, Slot::Empty) => Slot::Node(self.as_target(to, g, shared).id),
@@ -47,11 +72,9 @@ impl<'t, T: Float> Walk<'t, T> {
                 let before = self.variable(before, to).expect("not empty");
                 Slot::Node((before + g).id)
             }
-            (Aim::Numbers { .. }, Slot::Empty) => match self.take_value(g, shared) {
-                Some(value) => Slot::Value(value),
-                None => self.pending_slot(g),
-            },
-            (Aim::Numbers { .. }, before) => self.sum(before, g, shared, to),
+            // `accumulate` takes a computed cotangent.
+            (_, Slot::Empty) => self.pending_slot(g),
+            (_, before) => self.sum(before, g, shared, to),
         };
         self.store(to, sum);
     }
@@ -84,7 +107,7 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Returns the value of a cotangent, if it is computed. The value is moved out of its node if
     /// nothing else reads it.
-    #[inline]
+    #[inline(always)]
     fn take_value(&self, g: Var<'t, T>, shared: bool) -> Option<Tensor<T>> {
         let arena = &mut *self.tape.arena.borrow_mut();
         let is_scratch = g.id as usize >= self.mark.nodes;

@@ -52,7 +52,7 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Calls the rule of a node, if one of its operands needs a cotangent, and distributes the results.
     /// `first_gy` is the cotangent of the first output. Returns the number of outputs.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     fn visit<const OBSERVED: bool>(
         &mut self,
@@ -65,15 +65,13 @@ impl<'t, T: Float> Walk<'t, T> {
         let want = |arena: &Arena<T>, p: u32| p >= self.floor && wanted(arena, p);
         if node.arity <= 2 && !node.op.has_outputs() {
             // Most operations have at most two operands and one output. They need no lists.
-            let parents = &node.parents[..node.arity as usize];
-            let mut wants = [false; 2];
-            {
+            let [a, b] = node.parents;
+            let wants = {
                 let arena = tape.arena.borrow();
-                for (wants, &p) in wants.iter_mut().zip(parents) {
-                    *wants = want(&arena, p);
-                }
-            }
+                [node.arity > 0 && want(&arena, a), node.arity > 1 && want(&arena, b)]
+            };
             if wants[0] || wants[1] {
+                let parents = &node.parents[..node.arity as usize];
                 let (wanted, gy) = (&wants[..parents.len()], &[first_gy]);
                 let call = Call { tape, id, parents, wanted, gy, inputs: None };
                 self.apply::<OBSERVED>(node.op, &call);
@@ -108,15 +106,15 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == Aim::Variables {
             self.rule_start = self.tape.len() as u32;
         }
-        if let (Some(part), Some(g)) = (Part::read_by(op, call.parents), call.gy[0]) {
-            self.accumulate_part(call.parents[0], part, g);
-        } else if let Op::Unary(unary) = op {
+        if let Op::Unary(unary) = op {
             // The most common operations: they need no list of cotangents.
             let g = rules::unary_vjp(unary, call);
             if OBSERVED {
                 self.tape.report_rule(call, &[Some(g)]);
             }
             self.accumulate(call.parents[0], g, false);
+        } else if let (Some(part), Some(g)) = (Part::read_by(op, call.parents), call.gy[0]) {
+            self.accumulate_part(call.parents[0], part, g);
         } else if let (false, Op::MatMul(matmul)) = (OBSERVED, op) {
             let wanted = self.add_products(matmul, call);
             if wanted.contains(&true) {
@@ -167,7 +165,7 @@ impl<'t, T: Float> Walk<'t, T> {
         let arena = &mut *tape.arena.borrow_mut();
         match self.aim {
             Aim::Variables => arena.recompute_active_since(first),
-            Aim::Numbers { .. } => arena.end_history_since(self.rule_start),
+            Aim::Numbers | Aim::RetainingNumbers => arena.end_history_since(self.rule_start),
         }
         cotangents
     }

@@ -3,6 +3,7 @@
 mod binary;
 mod expr;
 mod program;
+mod single;
 mod step;
 mod sum;
 mod unary;
@@ -11,6 +12,7 @@ pub use binary::Binary;
 
 pub use expr::Expr;
 pub use program::{Program, ProgramInput};
+pub(crate) use single::single;
 pub(crate) use step::in_parallel;
 pub use step::{Instruction, Opcode, Pointwise, PointwiseStep};
 pub use sum::Split;

@@ -32,7 +32,7 @@ pub(super) fn class_of(bytes: usize) -> usize {
 }
 
 #[inline]
-fn class_size(class: usize) -> usize {
+const fn class_size(class: usize) -> usize {
     (class % 4 + 5) << (class / 4 + 3)
 }
 
@@ -45,23 +45,38 @@ fn class_layout(class: usize) -> Layout {
     Layout::from_size_align(size, align).expect("sizes of classes are valid")
 }
 
+/// The number of blocks of each small class that a thread keeps: [`KEEP_SMALL`] bytes of each.
+const KEPT: [usize; SMALL] = {
+    let mut kept = [0; SMALL];
+    let mut class = 0;
+    while class < SMALL {
+        kept[class] = KEEP_SMALL.div_ceil(class_size(class));
+        class += 1;
+    }
+    kept
+};
+
 /// A list of free blocks, linked through `Header::data`.
 struct List {
     head: Cell<*mut Header>,
-    bytes: Cell<usize>,
+    /// The number of blocks on the list. (To count bytes, each call would compute the size of the class.)
+    length: Cell<usize>,
 }
 
 impl List {
     #[allow(clippy::declare_interior_mutable_const)] // every use makes a new list, as intended
-    const EMPTY: List = List { head: Cell::new(null_mut()), bytes: Cell::new(0) };
+    const EMPTY: List = List { head: Cell::new(null_mut()), length: Cell::new(0) };
+    /// A list without blocks that takes none, because it seems to be full.
+    #[allow(clippy::declare_interior_mutable_const)] // likewise
+    const CLOSED: List = List { head: Cell::new(null_mut()), length: Cell::new(usize::MAX) };
 
     #[inline]
-    fn pop(&self, class: usize) -> *mut Header {
+    fn pop(&self) -> *mut Header {
         let block = self.head.get();
         if !block.is_null() {
             // SAFETY: blocks on a list are allocated, are used by no other code, and were linked by `push`.
             self.head.set(unsafe { (*block).data.cast() });
-            self.bytes.set(self.bytes.get() - class_size(class));
+            self.length.set(self.length.get() - 1);
         }
         block
     }
@@ -71,16 +86,16 @@ impl List {
     /// # Safety
     /// `block` has the class of this list, and no other code uses it.
     #[inline]
-    unsafe fn push(&self, block: *mut Header, class: usize) {
+    unsafe fn push(&self, block: *mut Header) {
         // SAFETY: the caller hands the block over.
         unsafe { (*block).data = self.head.get().cast() };
         self.head.set(block);
-        self.bytes.set(self.bytes.get() + class_size(class));
+        self.length.set(self.length.get() + 1);
     }
 
     fn clear(&self, class: usize) {
         loop {
-            let block = self.pop(class);
+            let block = self.pop();
             if block.is_null() {
                 return;
             }
@@ -90,16 +105,43 @@ impl List {
     }
 }
 
-struct Small([List; SMALL]);
-impl Drop for Small {
-    fn drop(&mut self) {
-        for (class, list) in self.0.iter().enumerate() {
-            list.clear(class);
+/// The free lists of a thread. They have no destructor, because every access to a thread-local variable with a
+/// destructor tests whether it has run. [`CloseLists`] frees the blocks instead when the thread ends. The lists are
+/// closed before the thread gives back its first block, and after `CloseLists` has run.
+struct Small {
+    lists: [List; SMALL],
+    /// Whether the lists have been opened.
+    opened: Cell<bool>,
+}
+
+impl Small {
+    /// Opens the lists, unless they were opened before. Returns whether it did.
+    fn open(&self) -> bool {
+        let now = !self.opened.replace(true) && CLOSE_LISTS.try_with(|CloseLists| ()).is_ok();
+        if now {
+            self.lists.iter().for_each(|list| list.length.set(0));
         }
+        now
     }
 }
+
+/// Its destructor frees the blocks on the lists of a thread, and closes the lists. Blocks that the thread gives back
+/// afterwards, in destructors of other thread-local variables, go to the system.
+struct CloseLists;
+impl Drop for CloseLists {
+    fn drop(&mut self) {
+        let _ = LISTS.try_with(|small| {
+            for (class, list) in small.lists.iter().enumerate() {
+                list.clear(class);
+                list.length.set(usize::MAX);
+            }
+        });
+    }
+}
+
 thread_local! {
-    static LISTS: Small = const { Small([List::EMPTY; SMALL]) };
+    static LISTS: Small = const { Small { lists: [List::CLOSED; SMALL], opened: Cell::new(false) } };
+    static CLOSE_LISTS: CloseLists = const { CloseLists };
 }
 
 struct Large(UnsafeCell<[List; CLASSES]>);
@@ -140,14 +182,14 @@ pub fn reset_max_memory_allocated() {
 /// Returns the memory that is kept for reuse to the system: the small blocks of this thread and all
 /// large blocks. Tensors in use are not affected.
 pub fn release_memory() {
-    let _ = LISTS.try_with(|lists| {
-        for (class, list) in lists.0.iter().enumerate() {
+    let _ = LISTS.try_with(|small| {
+        for (class, list) in small.lists.iter().enumerate() {
             list.clear(class);
         }
     });
     let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     for (class, list) in large.0.get_mut().iter().enumerate() {
-        LARGE_BYTES.fetch_sub(list.bytes.get(), Ordering::Relaxed);
+        LARGE_BYTES.fetch_sub(list.length.get() * class_size(class), Ordering::Relaxed);
         list.clear(class);
     }
 }
@@ -155,18 +197,19 @@ pub fn release_memory() {
 #[inline]
 pub(super) fn obtain(class: usize) -> *mut Header {
     let listed = if class < SMALL {
-        LISTS.try_with(|lists| lists.0[class].pop(class)).unwrap_or(null_mut())
+        LISTS.try_with(|small| small.lists[class].pop()).unwrap_or(null_mut())
     } else {
         obtain_large(class)
     };
     if listed.is_null() { fresh(class) } else { listed }
 }
 
+#[inline(never)]
 fn obtain_large(class: usize) -> *mut Header {
     let in_use = IN_USE.fetch_add(class_size(class), Ordering::Relaxed) + class_size(class);
     MOST_IN_USE.fetch_max(in_use, Ordering::Relaxed);
     let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let block = large.0.get_mut()[class].pop(class);
+    let block = large.0.get_mut()[class].pop();
     if !block.is_null() {
         LARGE_BYTES.fetch_sub(class_size(class), Ordering::Relaxed);
     }
@@ -190,40 +233,92 @@ fn fresh(class: usize) -> *mut Header {
 /// `block` came from `obtain(class)`, its header holds nothing to drop, and no code uses it.
 #[inline]
 pub(super) unsafe fn give_back(block: *mut Header, class: usize) {
-    let kept = if class < SMALL {
-        LISTS
-            .try_with(|lists| {
-                let list = &lists.0[class];
-                let room = list.bytes.get() < KEEP_SMALL;
+    let listed = class < SMALL
+        && LISTS
+            .try_with(|small| {
+                let list = &small.lists[class];
+                let room = list.length.get() < KEPT[class];
                 if room {
                     // SAFETY: the caller hands the block over.
-                    unsafe { list.push(block, class) };
+                    unsafe { list.push(block) };
                 }
                 room
             })
-            .unwrap_or(false)
+            .unwrap_or(false);
+    if !listed {
+        // SAFETY: the same contract.
+        unsafe { give_back_unlisted(block, class) }
+    }
+}
+
+/// Gives back a block that is not small, or for which the list of the thread has no room. A function of its own,
+/// so that the frequent case saves no registers.
+///
+/// # Safety
+/// As [`give_back`].
+#[inline(never)]
+unsafe fn give_back_unlisted(block: *mut Header, class: usize) {
+    if class < SMALL {
+        let opened = LISTS.try_with(Small::open).unwrap_or(false);
+        if opened {
+            // SAFETY: the same contract. The lists are not opened a second time.
+            return unsafe { give_back(block, class) };
+        }
     } else {
         let size = class_size(class);
         IN_USE.fetch_sub(size, Ordering::Relaxed);
-        let room = LARGE_BYTES.load(Ordering::Relaxed) + size <= KEEP_LARGE;
-        if room {
+        if LARGE_BYTES.load(Ordering::Relaxed) + size <= KEEP_LARGE {
             LARGE_BYTES.fetch_add(size, Ordering::Relaxed);
             let mut large = LARGE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             // SAFETY: the caller hands the block over.
-            unsafe { large.0.get_mut()[class].push(block, class) };
+            return unsafe { large.0.get_mut()[class].push(block) };
         }
-        room
-    };
-    if !kept {
-        // SAFETY: `obtain` allocated it with this layout.
-        unsafe { dealloc(block.cast(), class_layout(class)) };
     }
+    // SAFETY: `obtain` allocated it with this layout.
+    unsafe { dealloc(block.cast(), class_layout(class)) };
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::DATA;
     use super::*;
+
+    #[test]
+    fn a_thread_frees_its_blocks_when_it_ends_and_keeps_none_afterwards() {
+        /// Gives a block back in the destructor of a thread-local variable, after the lists were closed.
+        struct Late;
+        impl Drop for Late {
+            fn drop(&mut self) {
+                let class = class_of(LINE);
+                // SAFETY: the block was obtained with this class, and nothing else has it.
+                unsafe { give_back(obtain(class), class) };
+                let state = LISTS.with(|small| {
+                    let list = &small.lists[class];
+                    (small.opened.get(), list.head.get().is_null(), list.length.get())
+                });
+                assert_eq!(state, (true, true, usize::MAX));
+            }
+        }
+        thread_local! { static LATE: Late = const { Late }; }
+        let thread = std::thread::spawn(|| {
+            LATE.with(|_| ()); // registered first, so its destructor runs last
+            let class = class_of(LINE);
+            for _ in 0..2 {
+                // SAFETY: as above.
+                unsafe { give_back(obtain(class), class) };
+            }
+            LISTS.with(|small| (small.opened.get(), small.lists[class].length.get()))
+        });
+        assert_eq!(thread.join().expect("no panic"), (true, 1));
+    }
+
+    #[test]
+    fn a_list_keeps_at_least_its_share_of_bytes() {
+        for (class, &kept) in KEPT.iter().enumerate() {
+            assert!(kept * class_size(class) >= KEEP_SMALL, "{class}");
+            assert!((kept - 1) * class_size(class) < KEEP_SMALL, "{class}");
+        }
+    }
 
     #[test]
     fn the_size_class_of_a_block_is_the_smallest_that_fits() {

@@ -8,7 +8,7 @@ mod logic;
 mod tests;
 mod unary;
 
-use crate::kernels::pointwise::{PointwiseStep, in_parallel};
+use crate::kernels::pointwise::{PointwiseStep, in_parallel, single};
 use crate::kernels::{Binary, Instruction, Opcode, Program, Unary};
 use crate::layout::Shape;
 use crate::machine::PARALLEL;
@@ -246,6 +246,24 @@ impl<T: Float> Tensor<T> {
     #[inline]
     #[track_caller]
     pub fn pointwise<const N: usize>(op: Opcode, operands: [&Self; N], shape: &Shape) -> Self {
+        if shape.rank() == 0
+            && operands.iter().all(|x| x.rank() == 0)
+            // SAFETY: a tensor without axes has one element.
+            && let Some(y) = single(op, operands.map(|x| unsafe { x.ptr().read() }))
+        {
+            return Tensor::scalar_of(y);
+        }
+        Self::pointwise_by_kernel(op, operands, shape)
+    }
+
+    /// Does the same as [`pointwise`](Tensor::pointwise) for operands of any shape.
+    #[inline(never)]
+    #[track_caller]
+    fn pointwise_by_kernel<const N: usize>(
+        op: Opcode,
+        operands: [&Self; N],
+        shape: &Shape,
+    ) -> Self {
         if operands.iter().all(|x| x.is_contiguous() && x.block.has_shape(shape)) {
             // SAFETY: just checked.
             return unsafe { in_order(op, operands, shape) };
