@@ -1,13 +1,21 @@
 //! Applies a map along one axis of a row-major array.
+//!
+//! Vectors lie along the axes behind the mapped one. Along the last axis they would read elements apart. So eight
+//! lines at a time (four of `f64`) are transposed, mapped as eight columns, and transposed back.
 
+use super::lanes::{Lanes, for_vectors};
+use super::scratch::Scratch;
 use crate::geometry::SparseRows;
 use crate::machine::simd;
 use crate::machine::{Shared, cost, ranges};
 use crate::number::Real;
 
+/// The least number of lines that are mapped as columns.
+const LINES: usize = 8;
+
 /// Applies the map `rows` to the middle axis of `x`. `x` has shape [outer, n, inner] and `out` has
 /// shape [outer, rows, inner]. Neither is empty, except that n may be 0.
-pub(crate) fn map_axis<T: Real>(x: &[T], n: usize, inner: usize, rows: &SparseRows, out: &mut [T]) {
+pub(crate) fn map_axis<T: Columns>(x: &[T], n: usize, inner: usize, rows: &SparseRows, out: &mut [T]) {
     let m = rows.len();
     let outer = out.len() / (m * inner);
     let weights: Vec<T> = rows.weights.iter().map(|&weight| T::narrow(weight)).collect();
@@ -16,7 +24,8 @@ pub(crate) fn map_axis<T: Real>(x: &[T], n: usize, inner: usize, rows: &SparseRo
     let to = Shared(out.as_mut_ptr());
     // Each row of the result is computed independently, so the boundaries of the ranges do not
     // change it.
-    ranges(outer * m, cost, m, |range| {
+    let transposed = inner == 1 && outer >= LINES && n > 0;
+    ranges(outer * m, cost, if transposed { LINES * m } else { m }, |range| {
         // SAFETY: the ranges are disjoint parts of the result, which has outer·m·inner elements.
         let out = unsafe {
             std::slice::from_raw_parts_mut(to.get().add(range.start * inner), range.len() * inner)
@@ -24,6 +33,10 @@ pub(crate) fn map_axis<T: Real>(x: &[T], n: usize, inner: usize, rows: &SparseRo
         let first = range.start / m;
         let x = &x[first * n * inner..];
         let (weights, divisors) = (&weights[..], &divisors[..]);
+        if transposed {
+            let x = &x[..range.len() / m * n];
+            return columns(Lines { x, n, rows, weights, divisors, out: out.as_mut_ptr() });
+        }
         simd(
             #[inline(always)]
             move || {
@@ -62,6 +75,89 @@ fn line<T: Real>(x: &[T], rows: &SparseRows, weights: &[T], divisors: &[T], out:
             }
             sum
         };
+    }
+}
+
+/// Lines that are mapped as columns.
+struct Lines<'a, T> {
+    x: &'a [T],
+    /// Length of a line.
+    n: usize,
+    rows: &'a SparseRows,
+    weights: &'a [T],
+    divisors: &'a [T],
+    out: *mut T,
+}
+
+for_vectors! {
+    /// Lines mapped as columns, compiled for the instruction sets.
+    Columns: columns(Work) = columns_of_lines, narrow
+}
+
+/// Lines, and the room for as many of them as a vector has lanes.
+pub struct Work<'a, T> {
+    lines: Lines<'a, T>,
+    /// Room for the columns before and after the map, with a block more.
+    columns: [*mut T; 2],
+    /// Room for lines before and after the map, with a block more.
+    apart: [*mut T; 2],
+}
+
+/// Maps lines. The caller has made sure that the slices have room.
+fn columns<T: Columns>(lines: Lines<T>) {
+    let sizes = [lines.n, lines.rows.len()].map(|len| (len + LINES) * LINES);
+    let mut room = Scratch::new(2 * (sizes[0] + sizes[1]));
+    let room = room.numbers();
+    room.fill(T::default());
+    let first = room.as_mut_ptr();
+    let [a, b, c] = [sizes[0], sizes[0] + sizes[1], 2 * sizes[0] + sizes[1]]
+        .map(|at| first.wrapping_add(at));
+    // SAFETY: the lines have their length, and the buffers have room for `LINES` of them and a block more.
+    unsafe { T::columns(&Work { lines, columns: [first, a], apart: [b, c] }) }
+}
+
+/// # Safety
+/// The buffers have room, and the processor has the instructions.
+#[inline(always)]
+unsafe fn columns_of_lines<V: Lanes>(work: &Work<V::Scalar>)
+where
+    V::Scalar: Real,
+{
+    let &Lines { x, n, rows, weights, divisors, out } = &work.lines;
+    let (m, lanes) = (rows.len(), V::LANES);
+    let count = x.len().checked_div(n).unwrap_or_default();
+    let mut line = 0;
+    while line < count {
+        // A transposed block may begin in a line and end in the following ones, so the last lines are
+        // copied to where a block more may be read and written.
+        let here = lanes.min(count - line);
+        let last = (count - line - here) * n.min(m) < lanes;
+        let (mut from, mut to) = (x.as_ptr().wrapping_add(line * n), out.wrapping_add(line * m));
+        // SAFETY: the caller promises the room and the instructions. Blocks are written from the last to the first,
+        // because a block of a line may overwrite the beginning of the next line.
+        unsafe {
+            if last {
+                work.apart[0].copy_from_nonoverlapping(from, here * n);
+                (from, to) = (work.apart[0].cast_const(), work.apart[1]);
+            }
+            let [before, after] = work.columns;
+            for block in 0..n.div_ceil(lanes) {
+                let at = block * lanes;
+                V::transpose(from.add(at), n as isize, lanes, before.add(at * lanes), lanes);
+            }
+            let before = std::slice::from_raw_parts(before.cast_const(), n * lanes);
+            let mapped = std::slice::from_raw_parts_mut(after, m * lanes);
+            plane_of_lines(before, lanes, rows, weights, divisors, mapped);
+            for block in (0..m.div_ceil(lanes)).rev() {
+                let at = block * lanes;
+                V::transpose(after.add(at * lanes), lanes as isize, lanes, to.add(at), m);
+            }
+            if last {
+                let to = out.wrapping_add(line * m);
+                to.copy_from_nonoverlapping(work.apart[1], here * m);
+            }
+        }
+        line += lanes;
     }
 }
 

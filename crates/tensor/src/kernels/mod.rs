@@ -6,13 +6,14 @@
 //! checked the shapes and allocated the result.
 //!
 //! `compiled` lists the kernels that are compiled once for each type. Families of kernels import
-//! from `gemm` and `reduce`; only `matmul` imports from `compiled`.
+//! from `gemm`, `lanes` and `reduce`; only `matmul` imports from `compiled`.
 
 mod compiled;
 pub(crate) mod conv;
 mod copy;
 pub(crate) mod gemm;
 pub(crate) mod index;
+mod lanes;
 mod map_axis;
 pub(crate) mod matmul;
 pub(crate) mod order;

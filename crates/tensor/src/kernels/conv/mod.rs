@@ -2,6 +2,7 @@
 
 mod conv_sizes;
 mod correlation;
+mod depthwise;
 mod forward;
 mod input;
 mod one_window;
@@ -11,17 +12,25 @@ mod weight;
 pub(crate) use conv_sizes::ConvSizes;
 
 use super::gemm::Gemm;
+use depthwise::DepthwiseKernel;
+
+/// Numbers with the kernels of convolutions: `f32` and `f64`.
+pub trait Convolve: Gemm + DepthwiseKernel {}
+impl<T: Gemm + DepthwiseKernel> Convolve for T {}
 
 /// Computes the convolution y of x and w, plus an optional bias.
 ///
 /// # Safety
 /// The slices have the sizes of `g`, which was made from checked shapes.
-pub unsafe fn forward<T: Gemm>(g: &ConvSizes, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub unsafe fn forward<T: Convolve>(g: &ConvSizes, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
     if y.is_empty() {
     } else if w.is_empty() {
         nothing_but_bias(g, bias, y);
     } else if one_window::applies(g) {
         one_window::forward(g, x, w, bias, y);
+    } else if depthwise::applies(g) {
+        // SAFETY: the same contract.
+        unsafe { depthwise::forward(g, x, w, bias, y) }
     } else {
         // SAFETY: the same contract.
         unsafe { forward::run(g, x, w, bias, y) }
@@ -40,11 +49,14 @@ fn nothing_but_bias<T: Gemm>(g: &ConvSizes, bias: Option<&[T]>, y: &mut [T]) {
 ///
 /// # Safety
 /// As [`forward`].
-pub unsafe fn input<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
+pub unsafe fn input<T: Convolve>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
     if gx.is_empty() || gy.is_empty() || w.is_empty() {
         gx.fill(T::default());
     } else if one_window::applies(g) {
         one_window::input(g, gy, w, gx);
+    } else if depthwise::input_applies(g) {
+        // SAFETY: the same contract.
+        unsafe { depthwise::input(g, gy, w, gx) }
     } else {
         // SAFETY: the same contract.
         unsafe { input::run(g, gy, w, gx) }
@@ -55,11 +67,14 @@ pub unsafe fn input<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
 ///
 /// # Safety
 /// As [`forward`].
-pub unsafe fn weight<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) {
+pub unsafe fn weight<T: Convolve>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) {
     if x.is_empty() || gy.is_empty() || gw.is_empty() {
         gw.fill(T::default());
     } else if one_window::applies(g) {
         one_window::weight(g, x, gy, gw);
+    } else if depthwise::weight_applies(g) {
+        // SAFETY: the same contract.
+        unsafe { depthwise::weight(g, x, gy, gw) }
     } else {
         // SAFETY: the same contract.
         unsafe { weight::run(g, x, gy, gw) }

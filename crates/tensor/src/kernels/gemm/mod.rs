@@ -25,6 +25,7 @@ use crate::machine::{cost, parts, threads_for};
 use crate::number::Real;
 pub use kernel_table::KernelTable;
 pub(crate) use pack::{Panel, Use, with_buffer};
+pub(crate) use vector::Vector;
 pub(crate) use window::{Correlate, Dots, Gather, PixelRun, Weigh};
 
 /// A matrix in memory: element (i, j) at `ptr + i*row_stride + j*col_stride`.

@@ -3,6 +3,8 @@
 
 mod max;
 mod pick;
+mod sliding;
+mod spread;
 
 pub(crate) use max::{PoolSizes, max_pool};
 pub(crate) use pick::{pick, unpool};

@@ -80,6 +80,20 @@ fn cases() -> Vec<([usize; 7], Conv)> {
         ([1, 2, 2, 10, 12, 2, 3], conv([2, 2], [(0, 0), (0, 0)], [2, 2], 1)),
         ([1, 2, 3, 7, 9, 2, 2], conv([4, 5], [(0, 0), (1, 1)], [1, 1], 1)),
         ([1, 1, 1, 20, 33, 3, 3], conv([1, 1], [(1, 1), (1, 1)], [1, 1], 5)),
+        // Depthwise: every kernel, rows shorter and longer than a vector, and more padding than the kernel.
+        ([2, 1, 1, 7, 7, 3, 3], conv([1, 1], [(1, 1), (1, 1)], [1, 1], 3)),
+        ([2, 1, 1, 37, 52, 3, 3], conv([2, 2], [(1, 0), (0, 1)], [1, 1], 2)),
+        ([1, 1, 2, 3, 2, 3, 3], conv([2, 2], [(1, 1), (1, 1)], [1, 1], 2)),
+        ([2, 1, 2, 18, 35, 5, 5], conv([1, 1], [(2, 2), (2, 2)], [1, 1], 2)),
+        ([2, 1, 1, 18, 35, 5, 5], conv([2, 2], [(2, 1), (1, 2)], [1, 1], 2)),
+        ([2, 1, 1, 9, 33, 7, 7], conv([1, 1], [(3, 3), (3, 3)], [1, 1], 2)),
+        ([2, 1, 1, 20, 18, 7, 7], conv([2, 2], [(3, 3), (3, 3)], [1, 1], 2)),
+        ([2, 1, 1, 5, 17, 2, 3], conv([1, 1], [(4, 5), (7, 3)], [1, 1], 3)),
+        ([2, 1, 1, 11, 40, 4, 3], conv([1, 1], [(2, 2), (2, 2)], [2, 1], 2)),
+        ([2, 1, 1, 12, 20, 3, 5], conv([2, 2], [(0, 3), (1, 0)], [3, 1], 2)),
+        ([1, 1, 1, 9, 40, 3, 3], conv([1, 1], [(2, 2), (2, 2)], [2, 2], 3)),
+        ([2, 1, 1, 9, 40, 6, 9], conv([2, 2], [(2, 2), (4, 4)], [1, 1], 3)),
+        ([2, 1, 1, 1, 50, 1, 4], conv([1, 1], [(0, 0), (2, 1)], [1, 1], 4)),
         ([2, 1, 2, 12, 9, 3, 5], conv([2, 2], [(1, 1), (2, 2)], [1, 1], 4)),
         ([1, 1, 1, 2, 2, 3, 3], conv([1, 1], [(4, 4), (5, 3)], [1, 1], 2)),
         ([1, 3, 2, 3, 3, 3, 3], same(3)),
@@ -141,6 +155,39 @@ fn kernels_of_other_instruction_sets_agree() {
     }
 }
 
+/// A pixel that no window covers has no influence, whatever it is; the kernels load vectors that contain such pixels.
+#[test]
+fn pixels_outside_all_windows_have_no_influence() {
+    for (stride, groups, kernel) in [(1, 3, 3), (2, 3, 3), (2, 3, 5), (1, 3, 7), (2, 1, 3)] {
+        let conv = Conv { stride: [stride; 2], groups, ..Conv::default() };
+        // Windows cover 9 rows and 19 columns.
+        let windows = [(9 - kernel) / stride + 1, (19 - kernel) / stride + 1];
+        let (covered_rows, covered) =
+            ((windows[0] - 1) * stride + kernel, (windows[1] - 1) * stride + kernel);
+        let gy = numbers::<f32>(&[2, 3, windows[0], windows[1]], 3);
+        let at = |i: usize| (i / 19 % 9, i % 19);
+        let x = numbers::<f32>(&[2, groups, 9, 19], 1);
+        let plain = x.to_vec();
+        let other = |i: usize| {
+            let (row, col) = at(i);
+            if row < covered_rows && col < covered { plain[i] } else { f32::NAN }
+        };
+        let marked = Tensor::from_fn(&[2, groups, 9, 19], other);
+        let weight = |x: &Tensor| x.conv2d_weight(&gy, [kernel; 2], &conv);
+        assert!(weight(&marked) == weight(&x), "{stride} {groups} {kernel}");
+        let w = numbers::<f32>(&[3, 1, kernel, kernel], 2);
+        let y = |x: &Tensor| x.conv2d(&w, None, &conv);
+        assert!(y(&marked) == y(&x), "{stride} {groups} {kernel}");
+    }
+    // The last row and column of the image are read by no window with stride 2.
+    let conv = Conv { stride: [2, 2], groups: 2, ..Conv::default() };
+    let x = Tensor::from_fn(&[1, 2, 6, 20], |i| {
+        if i / 20 % 6 == 5 || i % 20 == 19 { f32::INFINITY } else { (i % 7) as f32 }
+    });
+    let gy = numbers::<f32>(&[1, 2, 2, 9], 1);
+    assert!(x.conv2d_weight(&gy, [3, 3], &conv).to_vec().iter().all(|w| w.is_finite()));
+}
+
 /// The sums of these numbers depend on the order, so equal bits mean an equal order.
 #[test]
 fn the_bits_do_not_depend_on_the_number_of_threads() {
@@ -156,6 +203,9 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
         ([1, 70, 70, 17, 19, 3, 3], half),
         ([5, 40, 64, 16, 15, 1, 1], plain),
         ([1, 1, 1, 64, 65, 3, 3], Conv { groups: 64, ..same }),
+        ([3, 1, 1, 64, 65, 3, 3], Conv { groups: 17, ..half }),
+        ([3, 1, 1, 64, 65, 5, 5], Conv { groups: 17, ..same }),
+        ([3, 1, 2, 64, 65, 3, 5], Conv { groups: 17, ..same }),
     ] {
         let [x, w, bias, gy] = operands::<f32>(&(case, conv)).map(|x| (&x * 0.37).sin());
         let size = x.shape();

@@ -108,3 +108,40 @@ fn more_inputs_than_an_axis_can_have_panic() {
         },
     );
 }
+
+/// Lines along the last axis are mapped as columns: the results are those of columns, in every bit.
+#[test]
+fn maps_of_lines_have_the_bits_of_maps_of_columns() {
+    for lines in [1, 2, 7, 8, 9, 15, 16, 17, 40] {
+        for n in [0, 1, 2, 3, 7, 8, 9, 16, 21] {
+            let maps = [
+                some_map(n),
+                AxisMap::new(n, (0..n / 2).map(|o| [(2 * o, 1.0 / 3.0), (2 * o + 1, 1.0 / 3.0)])),
+                AxisMap::new(n, (0..n).map(|o| [(n - 1 - o, 1.0)])),
+            ];
+            for map in &maps {
+                let x = Tensor::<f64>::from_fn(&[lines, n], |i| ((i * 7919) % 97) as f64 * 0.37 - 9.0);
+                let columns = x.t().copied().map_axis(0, map).t().copied();
+                let mapped = x.map_axis(1, map);
+                // With less than 8 lines, a sum begins with 0.
+                assert_eq!(mapped, columns, "{lines} lines of {n}");
+                let single = x.cast::<f32>();
+                let columns = single.t().copied().map_axis(0, map).t().copied();
+                assert_eq!(single.map_axis(1, map), columns, "{lines} lines of {n}");
+            }
+        }
+    }
+}
+
+/// Runs tests in separate processes with smaller instruction sets than the machine has.
+#[test]
+fn maps_with_other_instruction_sets_agree() {
+    let this = std::env::current_exe().unwrap();
+    for isa in ["avx2", "baseline"] {
+        let mut run = std::process::Command::new(&this);
+        let test = "tensor::map_axis::tests::maps_of_lines_have_the_bits_of_maps_of_columns";
+        let out = run.args(["--exact", test]).env("WENGERT_ISA", isa).output().unwrap();
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && text.contains("1 passed"), "{isa}: {text}");
+    }
+}

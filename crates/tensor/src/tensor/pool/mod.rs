@@ -9,7 +9,7 @@ use crate::axis_maps::{
     adaptive_average_maps, adaptive_volume_average_maps, average_maps, volume_average_maps,
 };
 use crate::geometry::{Pair, Pool, Triple, VolumePool, Windows};
-use crate::kernels::pool::{PoolSizes, pick, unpool};
+use crate::kernels::pool::{PoolSizes, pick};
 use crate::layout::Shape;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
@@ -399,10 +399,14 @@ impl<T: Float> Tensor<T> {
             return Self::zeros_of(&shape);
         }
         let mut out = Self::empty(shape);
-        let [size, area] = [shape, self.shape()].map(|s| s[s.rank() - axes..].iter().product());
+        // The last axis, and all other axes of the image as one.
+        let images = [self.shape(), shape].map(|s| {
+            let (rows, columns) = (&s[s.rank() - axes..s.rank() - 1], s[s.rank() - 1]);
+            [rows.iter().product(), columns]
+        });
         let x = self.contiguous();
         let x = x.as_slice().unwrap_or_default();
-        if !unpool(x, area, numbers, size, out.fresh_mut()) {
+        if !T::unpool(x, numbers, out.fresh_mut(), images) {
             range().or_panic();
         }
         out

@@ -38,7 +38,7 @@ fn pools() -> Vec<Pool> {
     [all, uneven].concat()
 }
 
-const SIZES: [[usize; 2]; 6] = [[7, 10], [10, 7], [6, 8], [5, 9], [9, 23], [12, 40]];
+const SIZES: [[usize; 2]; 7] = [[7, 10], [10, 7], [6, 8], [5, 9], [9, 23], [12, 40], [5, 71]];
 
 /// Returns every position of a window along one axis by the definition, including padding. Positions count
 /// from the start of the image.
@@ -187,18 +187,75 @@ fn max_pool_passes_nan_and_minus_infinity() {
     assert_eq!(positions.to_vec(), [1, 2], "the first of equal ones");
 }
 
+fn singles(x: &[f64]) -> Vec<f32> {
+    x.iter().map(|&x| x as f32).collect()
+}
+
 #[test]
 fn max_unpool_puts_elements_back_at_their_positions() {
-    let x = image(&[2, 3, 6, 9], 9973);
-    for pool in pools() {
-        let (values, positions) = x.max_pool2d_with_indices(&pool);
-        let back = values.max_unpool2d(&positions, [6, 9]);
-        let mut expected = vec![0.0; x.numel()];
-        let area = values.numel() / 6;
-        for (k, (v, i)) in values.to_vec().into_iter().zip(positions.to_vec()).enumerate() {
-            expected[k / area * 54 + i as usize] += v;
+    for [h, w] in [[6, 9], [7, 40], [4, 35]] {
+        let x = image(&[2, 3, h, w], 9973);
+        for pool in pools() {
+            let (values, positions) = x.max_pool2d_with_indices(&pool);
+            let back = values.max_unpool2d(&positions, [h, w]);
+            let mut expected = vec![0.0; x.numel()];
+            let area = values.numel() / 6;
+            for (k, (v, i)) in values.to_vec().into_iter().zip(positions.to_vec()).enumerate() {
+                expected[k / area * h * w + i as usize] += v;
+            }
+            assert_eq!(back.to_vec(), expected);
+            let single = values.cast::<f32>().max_unpool2d(&positions, [h, w]);
+            assert_eq!(single.to_vec(), singles(&expected));
         }
-        assert_eq!(back.to_vec(), expected);
+    }
+}
+
+/// Positions outside the windows that belong to the elements, where the image has the size of windows of two by two.
+#[test]
+fn max_unpool_adds_at_positions_anywhere() {
+    let x = Tensor::<f32>::from_fn(&[2, 2, 3, 5], |i| if i == 7 { -0.0 } else { i as f32 });
+    for step in [1, 7, 13] {
+        let positions = Tensor::from_fn(&[2, 2, 3, 5], |i| ((i * step + i / 15) % 77) as i64);
+        let found = x.max_unpool2d(&positions, [7, 11]);
+        let mut expected = vec![0.0f32; 4 * 77];
+        for (i, (v, at)) in x.to_vec().into_iter().zip(positions.to_vec()).enumerate() {
+            expected[i / 15 * 77 + at as usize] += v;
+        }
+        let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&found.to_vec()), bits(&expected), "{step}");
+    }
+    // One position of many is a column too far.
+    for at in 0..60 {
+        let own = |i: usize| (i % 15 / 5 * 22 + i % 5 * 2 + i % 2 + i % 3 / 2 * 11) as i64;
+        let positions =
+            Tensor::from_fn(&[2, 2, 3, 5], |i| own(i) + if i == at { 2 } else { 0 });
+        let found = x.max_unpool2d(&positions, [7, 11]).to_vec();
+        let mut expected = vec![0.0f32; 4 * 77];
+        for (i, (v, at)) in x.to_vec().into_iter().zip(positions.to_vec()).enumerate() {
+            expected[i / 15 * 77 + at as usize] += v;
+        }
+        assert_eq!(found, expected, "{at}");
+    }
+}
+
+/// Runs tests in separate processes with smaller instruction sets than the machine has.
+#[test]
+fn pools_with_other_instruction_sets_agree_with_loops() {
+    let this = std::env::current_exe().unwrap();
+    for isa in ["avx2", "baseline"] {
+        for test in [
+            "max_pool_and_its_positions_agree_with_loops",
+            "max_pool_passes_nan_and_minus_infinity",
+            "max_unpool_puts_elements_back_at_their_positions",
+            "max_unpool_adds_at_positions_anywhere",
+            "avg_pool_agrees_with_loops",
+        ] {
+            let mut run = std::process::Command::new(&this);
+            let test = format!("tensor::pool::tests::{test}");
+            let out = run.args(["--exact", &test]).env("WENGERT_ISA", isa).output().unwrap();
+            let text = String::from_utf8_lossy(&out.stdout);
+            assert!(out.status.success() && text.contains("1 passed"), "{isa} {test}: {text}");
+        }
     }
 }
 

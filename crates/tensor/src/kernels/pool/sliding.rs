@@ -1,0 +1,229 @@
+//! The maxima of windows at equal steps. A vector holds the maxima of neighbouring windows of a row, and takes in one
+//! element of every window at a time, so that no window is searched by itself. The lanes of another vector
+//! carry the element's place in its window, as an integer in the bits of a floating-point number. The edges
+//! of the image are masks: see [`lanes`](crate::kernels::lanes).
+
+use super::PoolSizes;
+use crate::geometry::Windows;
+use crate::kernels::lanes::{Bits, Columns, Lanes, for_vectors};
+use crate::kernels::scratch::Scratch;
+use crate::number::Real;
+
+/// Windows at equal steps along both axes of images with fewer than 2³⁰ elements.
+pub(super) struct Slide {
+    sizes: PoolSizes,
+    /// The columns of a window that meet the image for some result: the distance of the first of them
+    /// from the window's first column, their number, and the distance between two of them.
+    columns: [usize; 3],
+    /// The first column of the first window. Negative in the padding.
+    left: isize,
+    /// The distance from one window to the next.
+    step: usize,
+    /// For each result: the position of the first element of its window, where rows outside the image
+    /// do not count but columns do, so that a negative position wraps around.
+    bases: Vec<u32>,
+    /// For each column of results: the distance of the window's first column inside the image from its
+    /// first column.
+    skipped: Vec<u32>,
+}
+
+impl Slide {
+    /// Returns the windows, or `None` if their steps are not equal.
+    pub fn new(sizes: PoolSizes) -> Option<Self> {
+        let [Windows::Sliding { .. }, Windows::Sliding { kernel, stride, padding, dilation, .. }] =
+            sizes.windows
+        else {
+            return None;
+        };
+        let (n, m, width) = (sizes.from[1], sizes.to[1], sizes.from[1]);
+        // Column k of result o is image column o·stride + k·dilation - padding. A kernel may be much larger than
+        // the image.
+        let first = padding.saturating_sub((m - 1) * stride) / dilation;
+        let end = (n + padding).div_ceil(dilation).min(kernel);
+        let mut bases = Vec::with_capacity(sizes.to[0] * m);
+        for y in 0..sizes.to[0] {
+            let row = sizes.windows[0].span(sizes.from[0], sizes.to[0], y).0 * width;
+            bases.extend((0..m).map(|o| (row + o * stride).wrapping_sub(padding) as u32));
+        }
+        let inside = |o: usize| sizes.windows[1].span(n, m, o).0;
+        let skipped = |o| (inside(o) + padding).wrapping_sub(o * stride) as u32;
+        Some(Slide {
+            sizes,
+            columns: [first * dilation, end.saturating_sub(first), dilation],
+            left: -(padding as isize),
+            // With one window, the stride may be too large to be multiplied by a lane.
+            step: if m == 1 { 1 } else { stride },
+            bases,
+            skipped: (0..m).map(skipped).collect(),
+        })
+    }
+
+    /// Returns the number of elements of a window.
+    pub fn taps(&self) -> usize {
+        match self.sizes.windows[0] {
+            Windows::Sliding { kernel, .. } => kernel.min(self.sizes.from[0]) * self.columns[1],
+            Windows::Adaptive => 1,
+        }
+    }
+}
+
+/// Some images, and the room for their maxima.
+pub struct Images<'a, T> {
+    slide: &'a Slide,
+    x: &'a [T],
+    values: *mut T,
+    positions: *mut i64,
+    /// Room for the places of the maxima of an image.
+    places: *mut T,
+    /// The places of the first elements inside the image, for each column of results and a vector more.
+    first: *const T,
+}
+
+/// The most lanes that a vector has.
+const LANES: usize = 16;
+
+/// Computes the maxima of whole images, and their positions.
+pub(super) fn slide<T: Maxima>(slide: &Slide, x: &[T], values: &mut [T], positions: &mut [i64]) {
+    let [size, area] = [slide.sizes.from, slide.sizes.to].map(|s| s[0] * s[1]);
+    let images = x.len() / size;
+    assert!(values.len() == images * area && positions.len() == images * area);
+    assert!(slide.bases.len() == area && slide.skipped.len() == slide.sizes.to[1]);
+    let mut scratch = Scratch::<T>::new(area + slide.skipped.len() + LANES);
+    let (places, first) = scratch.numbers().split_at_mut(area);
+    first.fill(T::default());
+    for (to, &skipped) in first.iter_mut().zip(&slide.skipped) {
+        *to = T::of_bits(skipped);
+    }
+    let (values, positions) = (values.as_mut_ptr(), positions.as_mut_ptr());
+    let job =
+        Images { slide, x, values, positions, places: places.as_mut_ptr(), first: first.as_ptr() };
+    // SAFETY: the results and the places have room for these images.
+    unsafe { T::maxima(&job) }
+}
+
+for_vectors! {
+    /// The maxima of images, compiled for the instruction sets.
+    Maxima: maxima(Images) = maxima
+}
+
+/// # Safety
+/// The job has room for the results, and the processor has the instructions.
+#[inline(always)]
+unsafe fn maxima<V: Lanes>(job: &Images<V::Scalar>)
+where
+    V::Scalar: Real + Bits,
+{
+    let [_, count, dilation] = job.slide.columns;
+    // SAFETY: the same contract.
+    unsafe {
+        match (job.slide.step, count, dilation) {
+            (2, 2, 1) => images::<V, 2, 2>(job),
+            (2, 3, 1) => images::<V, 2, 3>(job),
+            (1, 3, 1) => images::<V, 1, 3>(job),
+            (1, ..) => images::<V, 1, 0>(job),
+            (2, ..) => images::<V, 2, 0>(job),
+            _ => images::<V, 0, 0>(job),
+        }
+    }
+}
+
+/// Computes the maxima of windows with step `S`, or any step if it is 0, and `K` columns, or any number of columns if it
+/// is 0.
+#[inline(always)]
+unsafe fn images<V: Lanes, const S: usize, const K: usize>(job: &Images<V::Scalar>)
+where
+    V::Scalar: Real + Bits,
+{
+    let PoolSizes { windows, from: [height, width], to: [high, wide] } = job.slide.sizes;
+    let (size, area) = (height * width, high * wide);
+    for (i, x) in job.x.chunks_exact(size).enumerate() {
+        for y in 0..high {
+            let (first, count, down) = windows[0].span(height, high, y);
+            let mut o = 0;
+            while o < wide {
+                // SAFETY: the rows of the window are in the image, and the results have room.
+                unsafe {
+                    let rows = Rows { x: x.as_ptr().wrapping_add(first * width), count, down, width };
+                    let (value, place) = block::<V, S, K>(job.slide, &rows, o, job.first);
+                    let used = V::range(0, V::LANES.min(wide - o));
+                    value.store_masked(job.values.wrapping_add(i * area + y * wide + o), used);
+                    place.store_masked(job.places.wrapping_add(y * wide + o), used);
+                }
+                o += V::LANES;
+            }
+        }
+        // SAFETY: all places were written, and the results have room.
+        unsafe {
+            let places = std::slice::from_raw_parts(job.places.cast_const(), area);
+            let positions = std::slice::from_raw_parts_mut(job.positions.wrapping_add(i * area), area);
+            for ((to, &place), &base) in positions.iter_mut().zip(places).zip(&job.slide.bases) {
+                *to = i64::from(base.wrapping_add(place.bits()));
+            }
+        }
+    }
+}
+
+/// The rows of a window, `down` rows apart.
+struct Rows<T> {
+    x: *const T,
+    count: usize,
+    down: usize,
+    width: usize,
+}
+
+/// Returns the maxima of the windows from `o` on, and their places: the distance of the maximum from the window's first
+/// element in the first row, in the bits of the lane.
+#[inline(always)]
+unsafe fn block<V: Lanes, const S: usize, const K: usize>(
+    slide: &Slide,
+    rows: &Rows<V::Scalar>,
+    o: usize,
+    first: *const V::Scalar,
+) -> (V, V)
+where
+    V::Scalar: Real + Bits,
+{
+    let [start, count, apart] = slide.columns;
+    let (count, apart) = if K > 0 { (K, 1) } else { (count, apart) };
+    let step = if S > 0 { S } else { slide.step };
+    let left = slide.left + (o * step + start) as isize;
+    // SAFETY: the caller promises the rows and the instructions.
+    unsafe {
+        let lowest = V::splat(&V::Scalar::K.neg_infinity);
+        // In a window of -∞ the first element inside the image counts.
+        let (mut best, mut place) = (lowest, V::load(first.wrapping_add(o)));
+        for k in 0..rows.count {
+            let row = rows.x.wrapping_add(k * rows.down * rows.width);
+            let first = k * rows.down * rows.width + start;
+            let mut j = 0;
+            while j < count {
+                let at = left + (j * apart) as isize;
+                let mut taken = 1;
+                let x = if S == 1 {
+                    [Columns::<V, 1>::new(at, rows.width).load(row, lowest)[0], lowest]
+                } else if S == 2 {
+                    // The odd columns are the next column of the same windows.
+                    taken = if apart == 1 && j + 1 < count { 2 } else { 1 };
+                    Columns::<V, 2>::new(at, rows.width).load(row, lowest)
+                } else {
+                    let mut lanes = [V::Scalar::K.neg_infinity; LANES];
+                    for (i, lane) in lanes.iter_mut().enumerate().take(V::LANES) {
+                        let at = at + (i * step) as isize;
+                        if at >= 0 && at < rows.width as isize {
+                            *lane = *row.offset(at);
+                        }
+                    }
+                    [V::load(lanes.as_ptr()), lowest]
+                };
+                for t in 0..taken {
+                    let better = x[t].beats(best);
+                    best = x[t].or(better, best);
+                    let here = V::Scalar::of_bits((first + (j + t) * apart) as u32);
+                    place = V::splat(&here).or(better, place);
+                }
+                j += taken;
+            }
+        }
+        (best, place)
+    }
+}
