@@ -210,7 +210,8 @@ impl<T: Float> Tape<T> {
             Op::View(view) => smallvec![view.eval(x, shape)],
             Op::Assemble(op) => smallvec![op.eval(x, shape, self)],
             Op::Reduce(reduce) => smallvec![reduce.eval(&x[0], shape)],
-            Op::LogSoftmax(op) => smallvec![op.eval(&x[0])],
+            Op::Softmax(op) => smallvec![op.eval(x)],
+            Op::Normalize(op) => op.eval(x),
             Op::Scan(op) => smallvec![op.eval(x)],
             Op::Conv(op) => {
                 let conv = self.arena.borrow().convs[op.place() as usize];

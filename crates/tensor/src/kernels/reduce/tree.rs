@@ -4,12 +4,12 @@
 use crate::machine::PARALLEL;
 
 /// Number of accumulators: enough vectors to hide the latency of an addition.
-pub(super) const LANES: usize = 64;
+pub(crate) const LANES: usize = 64;
 /// Number of elements that are added to the accumulators before the accumulators are combined.
-pub(super) const LEAF: usize = 16 * LANES;
+pub(crate) const LEAF: usize = 16 * LANES;
 /// Maximum number of elements in one call of a kernel. It is `LEAF` times a power of two, so that
 /// the tree inside a block is built like the tree above the blocks.
-pub(super) const BLOCK: usize = 32 * LEAF;
+pub(crate) const BLOCK: usize = 32 * LEAF;
 
 /// Calls both functions, on two threads if there are many elements.
 pub(crate) fn join(elements: usize, a: &mut (dyn FnMut() + Send), b: &mut (dyn FnMut() + Send)) {

@@ -2,7 +2,7 @@
 
 use super::indices;
 use crate::graph::{
-    ConvOp, IndexOp, LogSoftmax, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Tape, View,
+    ConvOp, IndexOp, Normalize, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Softmax, Tape, View,
 };
 use wengert_tensor::{Binary, Conv, Scan, Tensor, Unary, VolumePool, keep_mask, shapes};
 
@@ -292,11 +292,23 @@ pub(super) fn reference(
             };
             gathered.into_iter().map(reduced).collect()
         }
-        Op::LogSoftmax(LogSoftmax { axis }) => each(&|i| {
+        Op::Softmax(Softmax::Forward { axis, log }) => each(&|i| {
             let axis = axis as usize;
             let all = (0..shape[axis]).map(|k| x[0].at(&at_axis(i, axis, k)).exp());
-            x[0].at(i) - all.sum::<f64>().ln()
+            let y = x[0].at(i) - all.sum::<f64>().ln();
+            if log { y } else { y.exp() }
         }),
+        Op::Softmax(Softmax::Gradient { axis, log }) => each(&|i| {
+            let axis = axis as usize;
+            let places = (0..shape[axis]).map(|k| at_axis(i, axis, k));
+            let (gy, y) = (x[0].at(i), x[1].at(i));
+            if log {
+                gy - y.exp() * places.map(|at| x[0].at(&at)).sum::<f64>()
+            } else {
+                y * (gy - places.map(|at| x[0].at(&at) * x[1].at(&at)).sum::<f64>())
+            }
+        }),
+        Op::Normalize(op) => normalized(op, x, shape),
         Op::Scan(ScanAlong { op, axis, reverse }) => each(&|i| {
             let (axis, n) = (axis as usize, shape[axis as usize]);
             let places: Vec<usize> =
