@@ -1,5 +1,8 @@
 //! Functions that normalise lines: softmax and layer normalisation, and the gradients that their rules need.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Float, Tensor};
 use crate::kernels::reduce::ReducedSizes;
 use crate::kernels::rows::{LONGEST, LayerNormGradient};
