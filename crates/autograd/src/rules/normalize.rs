@@ -16,11 +16,10 @@ impl Normalize {
                 let (variance, mean) = x[0].var_mean(&axes, true, correction as usize);
                 smallvec![mean, variance]
             }
-            Normalize::Layer { axes, eps } => {
-                x[0].layer_norm_with_statistics(axes as usize, [x.get(1), x.get(2)], eps.get())
-                    .into_iter()
-                    .collect()
-            }
+            Normalize::Layer { axes, eps } => x[0]
+                .layer_norm_with_statistics(axes as usize, [x.get(1), x.get(2)], eps.get())
+                .into_iter()
+                .collect(),
             Normalize::LayerGradient { axes } => {
                 let of = [&x[1], &x[2], &x[3]];
                 let (gx, affine) = x[0].layer_norm_gradient(axes as usize, of, x.get(4));
@@ -34,9 +33,7 @@ impl Normalize {
             (Normalize::Moments { .. }, _) => Reads::X0.and(Reads::Y0),
             // The bias is a summand.
             (Normalize::Layer { .. }, 2) => Reads::NOTHING,
-            (Normalize::Layer { .. }, _) => {
-                Reads::X0.and(Reads::X1).and(Reads::Y1).and(Reads::Y2)
-            }
+            (Normalize::Layer { .. }, _) => Reads::X0.and(Reads::X1).and(Reads::Y1).and(Reads::Y2),
             (Normalize::LayerGradient { .. }, _) => Reads::ALL,
         }
     }
@@ -143,7 +140,7 @@ fn plus<'t, T: Float>(a: Option<Var<'t, T>>, b: Option<Var<'t, T>>) -> Option<Va
     }
 }
 
-impl<'t, T: Float> Var<'t, T> {
+impl<T: Float> Var<'_, T> {
     /// Normalises over the last axes, `axes` in number, to mean 0 and variance 1, then scales and shifts:
     ///
     /// y = (x − mean) / √(variance + ε) · weight + bias
@@ -175,7 +172,8 @@ impl<'t, T: Float> Var<'t, T> {
         let rule = shapes::layer_norm(&shape, axes, [of_weight.as_ref(), of_bias.as_ref()]);
         let kept = self.fits(rule);
         let op = Normalize::Layer { axes: axes as u8, eps: PackedF64::new(eps) };
-        let operands: SmallVec<[Self; 3]> = [Some(self), weight, bias].into_iter().flatten().collect();
+        let operands: SmallVec<[Self; 3]> =
+            [Some(self), weight, bias].into_iter().flatten().collect();
         let id = tape.apply_outputs(Op::Normalize(op), &operands, &[shape, kept, kept], 3);
         Var { tape, id }
     }
@@ -196,7 +194,11 @@ impl<'t, T: Float> Var<'t, T> {
         let mean = tape.apply_outputs(op, &[self], &[kept, kept], 2);
         let result = |id| {
             let kept = Var { tape, id };
-            if keepdim || reduced.kept == reduced.dropped { kept } else { kept.reshape(reduced.dropped) }
+            if keepdim || reduced.kept == reduced.dropped {
+                kept
+            } else {
+                kept.reshape(reduced.dropped)
+            }
         };
         (result(mean + 1), result(mean))
     }

@@ -60,13 +60,7 @@ pub trait FloatKernels: Pointwise + Gemm {
     fn softmax(log: bool, x: &[Self], sizes: ReducedSizes, out: &mut [Self]);
     /// Computes the gradient of softmax, or of its logarithm, along the middle axis.
     #[doc(hidden)]
-    fn softmax_gradient(
-        log: bool,
-        gy: &[Self],
-        y: &[Self],
-        sizes: ReducedSizes,
-        out: &mut [Self],
-    );
+    fn softmax_gradient(log: bool, gy: &[Self], y: &[Self], sizes: ReducedSizes, out: &mut [Self]);
     /// Normalises rows. Also writes their means and inverse deviations.
     #[doc(hidden)]
     fn layer_norm(

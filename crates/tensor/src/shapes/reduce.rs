@@ -77,7 +77,7 @@ pub fn layer_norm(
     shape: &[usize],
     axes: usize,
     [weight, bias]: [Option<&Shape>; 2],
-) -> ShapeResult<Shape> {
+) -> ShapeResult {
     let op = "layer_norm";
     let mut kept = shape_of(op, shape)?;
     ensure((1..=shape.len()).contains(&axes), || {
@@ -87,7 +87,9 @@ pub fn layer_norm(
     for (name, got) in [("weight", weight), ("bias", bias)] {
         let Some(got) = got else { continue };
         ensure(**got == *sizes, || {
-            format!("{op}: {axes} normalised axes of {shape:?} require a {name} {sizes:?}, got {got}")
+            format!(
+                "{op}: {axes} normalised axes of {shape:?} require a {name} {sizes:?}, got {got}"
+            )
         })?;
     }
     ensure(weight.is_some() || bias.is_none(), || {

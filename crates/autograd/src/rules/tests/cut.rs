@@ -123,7 +123,7 @@ const METHODS: &[(&str, Method)] = methods! {
     unfold: |x| x.unfold(1, &Conv::new());
     fold: |x| x.fold([1, 1], 1, &Conv::new());
     log_softmax: |x| x.log_softmax(0);
-    layer_norm: |x| x.layer_norm(1, None, None, 0.0), x.layer_norm(3, Some(x), Some(x), 1.0);
+    layer_norm: |x| x.layer_norm(1, None, None, 1.0), x.layer_norm(3, Some(x), Some(x), 1.0);
     softmax: |x| x.softmax(0);
     map_axis: |x| x.map_axis(0, &AxisMap::new(1, [[(0, 1.0)]]));
     map_axis_transposed: |x| x.map_axis_transposed(0, &AxisMap::new(1, [[(0, 1.0)]]));

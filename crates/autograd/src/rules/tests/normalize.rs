@@ -10,9 +10,7 @@ pub(super) fn first() -> Normalize {
 
 fn after(op: Normalize) -> Option<Normalize> {
     match op {
-        Normalize::Moments { .. } => {
-            Some(Normalize::Layer { axes: 1, eps: PackedF64::new(1e-5) })
-        }
+        Normalize::Moments { .. } => Some(Normalize::Layer { axes: 1, eps: PackedF64::new(1e-5) }),
         Normalize::Layer { .. } => Some(Normalize::LayerGradient { axes: 1 }),
         Normalize::LayerGradient { .. } => None,
     }
@@ -60,7 +58,8 @@ fn rows(op: Normalize) -> Vec<Row> {
                         let y = outputs(op, x, &[&[3, 5], &[3, 1], &[3, 1]]);
                         // The statistics do not depend on weight and bias. So that these have a gradient, too, their
                         // product is added.
-                        let used = y.into_iter().zip(uses).filter_map(|(y, used)| used.then_some(y));
+                        let used =
+                            y.into_iter().zip(uses).filter_map(|(y, used)| used.then_some(y));
                         used.fold(x[1] * x[2], |sum, y| sum + y.square())
                     },
                 )
@@ -88,7 +87,8 @@ fn rows(op: Normalize) -> Vec<Row> {
                 .order(3),
             ];
             rows.extend(
-                [[false, true, false], [false, false, true], [true, true, true]].map(with_statistics),
+                [[false, true, false], [false, false, true], [true, true, true]]
+                    .map(with_statistics),
             );
             rows
         }
@@ -109,11 +109,8 @@ fn rows(op: Normalize) -> Vec<Row> {
                 let mut inputs = of(&[3, 5]);
                 inputs.push(any(&[5], 5));
                 rows.push(Row::new(op, &format!("output {i}"), inputs, move |x| {
-                    let y = outputs(
-                        Normalize::LayerGradient { axes: 1 },
-                        x,
-                        &[&[3, 5], &[5], &[5]],
-                    );
+                    let y =
+                        outputs(Normalize::LayerGradient { axes: 1 }, x, &[&[3, 5], &[5], &[5]]);
                     // Each input has a gradient, also where the output does not depend on it.
                     y[i] + x.iter().fold(x[4] * 0.3, |sum, &x| sum + x.sum_all())
                 }));

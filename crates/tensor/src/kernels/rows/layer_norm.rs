@@ -135,11 +135,9 @@ pub(crate) fn layer_norm_gradient<T: Math>(
     let (gx1, gx2) = gx.split_at_mut(half * n);
     let mut others = vec![T::default(); 2 * gw.len()];
     let (gw2, gb2) = others.split_at_mut(gw.len());
-    join(
-        of.x.len(),
-        &mut || layer_norm_gradient(first, n, gx1, [&mut *gw, &mut *gb]),
-        &mut || layer_norm_gradient(second, n, gx2, [&mut *gw2, &mut *gb2]),
-    );
+    join(of.x.len(), &mut || layer_norm_gradient(first, n, gx1, [&mut *gw, &mut *gb]), &mut || {
+        layer_norm_gradient(second, n, gx2, [&mut *gw2, &mut *gb2])
+    });
     for (sum, &other) in gw.iter_mut().chain(gb).zip(&others) {
         *sum = *sum + other;
     }

@@ -345,9 +345,7 @@ fn lines<T: Math, F: OfLine<T>>(x: [&[T]; 2], sizes: ReducedSizes, out: &mut [T]
         ranges(count, work, 1, |lines| {
             let at = lines.start * n..lines.end * n;
             // SAFETY: the ranges of lines are disjoint parts of `out`.
-            let out = unsafe {
-                std::slice::from_raw_parts_mut(out.get().add(at.start), at.len())
-            };
+            let out = unsafe { std::slice::from_raw_parts_mut(out.get().add(at.start), at.len()) };
             let x = x.map(|x| &x[at.clone()]);
             dispatch(EachRow::<T, F> { x, n, out, function: PhantomData });
         });
@@ -400,7 +398,8 @@ impl<T: Math, F: OfLine<T>> Kernel for SideBySide<'_, T, F> {
             let base = o * n * inner + i;
             let here = (inner - i).min(end - line);
             if here >= LANES {
-                let rows = |at: *const T| Rows { at: at.wrapping_add(base).cast_mut(), stride: inner };
+                let rows =
+                    |at: *const T| Rows { at: at.wrapping_add(base).cast_mut(), stride: inner };
                 let out = Rows { at: out.get().wrapping_add(base), stride: inner };
                 // SAFETY: `LANES` lines begin here, each with n numbers. The lines of the calls are disjoint.
                 unsafe { F::across::<I>(x.map(|x| rows(x.as_ptr())), n, out) };

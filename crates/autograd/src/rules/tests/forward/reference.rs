@@ -2,7 +2,8 @@
 
 use super::indices;
 use crate::graph::{
-    ConvOp, IndexOp, Normalize, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Softmax, Tape, View,
+    ConvOp, IndexOp, Normalize, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Softmax, Tape,
+    View,
 };
 use wengert_tensor::{Binary, Conv, Scan, Tensor, Unary, VolumePool, keep_mask, shapes};
 
