@@ -45,6 +45,46 @@ fn reduce(c: &mut Criterion) {
     group.finish();
 }
 
+/// Softmax and its gradient, layer normalisation and its gradient, mean and variance.
+fn rows(c: &mut Criterion) {
+    let mut group = c.benchmark_group("rows");
+    for shape in [[128, 10], [256, 1000], [4096, 1000]] {
+        let (x, gy) = (normal(&shape), normal(&shape));
+        let name = format!("{}×{}", shape[0], shape[1]);
+        group.throughput(Throughput::Elements(x.numel() as u64));
+        group.bench_function(format!("softmax, {name}"), |b| b.iter(|| x.softmax(-1)));
+        group.bench_function(format!("log-softmax, {name}"), |b| b.iter(|| x.log_softmax(-1)));
+        let tape = Tape::new();
+        let variable = tape.watch(x);
+        let y = variable.softmax(-1);
+        y.value();
+        group.bench_function(format!("softmax, gradient, {name}"), |b| {
+            b.iter(|| (y * tape.constant(gy.clone())).sum_all().grad(&[variable])[0].value());
+        });
+    }
+    let x = normal(&[4096, 1024]);
+    let (weight, bias) = (normal(&[1024]), normal(&[1024]));
+    group.throughput(Throughput::Elements(4096 * 1024));
+    group.bench_function("layer norm, 4096×1024", |b| {
+        b.iter(|| x.layer_norm(1, Some(&weight), Some(&bias), 1e-5));
+    });
+    let (gy, layer) = (normal(&[4096, 1024]), LayerNorm::new(&[1024]));
+    group.bench_function("layer norm with backward, 4096×1024", |b| {
+        b.iter(|| {
+            let tape = Tape::new();
+            layer.forward(tape.watch(x.clone())).backward_from(gy.clone())
+        });
+    });
+    for shape in [[64, 16, 32, 32], [64, 64, 8, 8]] {
+        let x = normal(&shape);
+        group.throughput(Throughput::Elements(x.numel() as u64));
+        group.bench_function(format!("mean and variance of channels, {shape:?}"), |b| {
+            b.iter(|| x.var_mean(&[0, 2, 3], true, 0));
+        });
+    }
+    group.finish();
+}
+
 fn matmul(c: &mut Criterion) {
     let mut group = c.benchmark_group("matmul");
     // (m, k, n): square matrices, two products of a perceptron's first layer, and the product for one image.
@@ -153,5 +193,5 @@ fn convolution(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, pointwise, reduce, matmul, contraction, indexing, convolution);
+criterion_group!(benches, pointwise, reduce, rows, matmul, contraction, indexing, convolution);
 criterion_main!(benches);

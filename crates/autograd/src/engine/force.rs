@@ -224,7 +224,8 @@ impl<T: Float> Tape<T> {
             Op::View(view) => view.eval(x, shape),
             Op::Assemble(op) => op.eval(x, shape, self),
             Op::Reduce(reduce) => reduce.eval(&x[0], shape),
-            Op::LogSoftmax(op) => op.eval(&x[0]),
+            Op::Softmax(op) => op.eval(x),
+            Op::Normalize(op) => return Made::Outputs(op.eval(x), None),
             Op::Scan(op) => op.eval(x),
             Op::Conv(op) => {
                 let conv = self.arena.borrow().convs[op.place() as usize];

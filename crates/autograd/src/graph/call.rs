@@ -26,6 +26,7 @@ impl Reads {
     pub const X3: Reads = Reads(8);
     pub const Y0: Reads = Reads(16);
     pub const Y1: Reads = Reads(32);
+    pub const Y2: Reads = Reads(64);
     /// All inputs and all outputs, whatever their number.
     pub const ALL: Reads = Reads(255);
 

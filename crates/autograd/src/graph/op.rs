@@ -32,7 +32,8 @@ pub(crate) enum Op {
     View(View),
     Assemble(Assemble),
     Reduce(Reduce),
-    LogSoftmax(LogSoftmax),
+    Softmax(Softmax),
+    Normalize(Normalize),
     Scan(ScanAlong),
     MatMul(MatMul),
     Conv(ConvOp),
@@ -72,7 +73,7 @@ impl Op {
     /// Returns whether the operation may have further outputs.
     #[inline]
     pub fn has_outputs(self) -> bool {
-        matches!(self, Op::Custom(_) | Op::MaxPool(_))
+        matches!(self, Op::Custom(_) | Op::MaxPool(_) | Op::Normalize(_))
     }
 }
 
@@ -160,10 +161,26 @@ pub(crate) enum Reduce {
     LogSumExp,
 }
 
-/// The logarithm of softmax along this axis.
+/// Softmax or its logarithm along an axis, or the gradient of one of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct LogSoftmax {
-    pub axis: u8,
+pub(crate) enum Softmax {
+    /// y = eˣ / Σ eˣ, or its logarithm
+    Forward { axis: u8, log: bool },
+    /// gx from gy and y
+    Gradient { axis: u8, log: bool },
+}
+
+/// Normalisations with fused kernels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Normalize {
+    /// Mean and variance over the axes with a bit. Two outputs of the same shape.
+    Moments { axes: u8, correction: u32 },
+    /// Layer normalisation over the last axes, `axes` in number: of x, and of a weight and a bias, if there are such
+    /// operands. The outputs are y, the mean and the inverse deviation.
+    Layer { axes: u8, eps: PackedF64 },
+    /// The gradient of layer normalisation: of x, the mean, the inverse deviation, gy, and a weight, if there is one.
+    /// The outputs are the gradients of x and, with a weight, of weight and bias.
+    LayerGradient { axes: u8 },
 }
 
 /// Running results along this axis. [`Scan::Linear`] has two operands, other scans have one.
@@ -249,7 +266,7 @@ pub(crate) struct MapAxis {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Random {
     /// Dropout is linear in its operand and is its own adjoint.
-    Dropout { p: Probability, stream: u32 },
+    Dropout { p: PackedF64, stream: u32 },
 }
 
 /// Random numbers without an operand.
@@ -270,12 +287,12 @@ pub(crate) enum Distribution {
 
 /// An `f64` as two `u32`: an aligned `f64` would make `Op` larger.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Probability([u32; 2]);
+pub(crate) struct PackedF64([u32; 2]);
 
-impl Probability {
-    pub fn new(p: f64) -> Self {
-        let bits = p.to_bits();
-        Probability([bits as u32, (bits >> 32) as u32])
+impl PackedF64 {
+    pub fn new(number: f64) -> Self {
+        let bits = number.to_bits();
+        PackedF64([bits as u32, (bits >> 32) as u32])
     }
 
     pub fn get(self) -> f64 {

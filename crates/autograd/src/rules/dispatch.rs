@@ -2,7 +2,7 @@
 
 use super::{binary, unary};
 use crate::graph::{
-    Assemble, Call, ConvOp, Cotangents, IndexOp, LogSoftmax, MatMul, MaxPool, Op, Reads, one, two,
+    Assemble, Call, ConvOp, Cotangents, IndexOp, MatMul, MaxPool, Op, Reads, one, two,
 };
 use wengert_tensor::Float;
 
@@ -28,7 +28,8 @@ pub(super) fn reads(op: Op, arg: usize) -> Reads {
         Op::Binary(op) => binary::reads(op, arg),
         Op::Select => Reads::X0,
         Op::Reduce(op) => op.reads(),
-        Op::LogSoftmax(_) => LogSoftmax::READS,
+        Op::Softmax(op) => op.reads(arg),
+        Op::Normalize(op) => op.reads(arg),
         Op::Scan(op) => op.reads(arg),
         Op::MatMul(_) => MatMul::reads(arg),
         Op::Conv(_) => ConvOp::reads(arg),
@@ -52,7 +53,8 @@ pub(crate) fn vjp<'t, T: Float>(op: Op, c: &Call<'_, 't, T>) -> Cotangents<'t, T
         Op::View(op) => op.vjp(c),
         Op::Assemble(op) => op.vjp(c),
         Op::Reduce(op) => one(op.vjp(c)),
-        Op::LogSoftmax(op) => one(op.vjp(c)),
+        Op::Softmax(op) => op.vjp(c),
+        Op::Normalize(op) => op.vjp(c),
         Op::Scan(op) => op.vjp(c),
         Op::MatMul(op) => op.vjp(c),
         Op::Conv(op) => op.vjp(c),

@@ -77,6 +77,7 @@ mod integer;
 mod logic;
 mod map_axis;
 mod matmul;
+mod normalize;
 mod norms;
 mod order;
 mod pool;

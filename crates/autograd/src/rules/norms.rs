@@ -24,16 +24,6 @@ impl<T: Float> Var<'_, T> {
         self.var(axes, keepdim, correction).apart_from_zero(0.0, Var::sqrt)
     }
 
-    /// Returns the variance and the mean over axes. See [`var`](Var::var) for `correction`.
-    ///
-    /// # Panics
-    /// If an axis does not exist or is named twice.
-    #[track_caller]
-    pub fn var_mean(self, axes: &[isize], keepdim: bool, correction: usize) -> (Self, Self) {
-        self.fits(shapes::reduce("var_mean", &self.shape(), axes));
-        (self.var(axes, keepdim, correction), self.mean(axes, keepdim))
-    }
-
     /// Returns the p-norm (Σ|x|ᵖ)^(1/p) over axes. `p` = ∞ gives the largest |x|, -∞ the smallest, and 0 the
     /// number of elements that are not zero, whose derivative is zero. Where a norm is 0, and by elements
     /// that are 0, the derivatives are 0. For `p` = ±∞ equal elements share the gradient.

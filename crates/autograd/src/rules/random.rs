@@ -1,7 +1,7 @@
 //! Random operations. They are pure: each holds the number of its random stream, so a node always gives
 //! the same values when it is computed again.
 
-use crate::graph::{Call, Distribution, Draw, Mode, Op, Probability, Random, Tape, Var};
+use crate::graph::{Call, Distribution, Draw, Mode, Op, PackedF64, Random, Tape, Var};
 use wengert_tensor::{Float, Philox, Program, Sizes, Tensor, keep_mask};
 
 impl Draw {
@@ -109,7 +109,7 @@ impl<T: Float> Var<'_, T> {
         }
         let (_, stream) = self.tape.stream();
         self.tape.apply(
-            Op::Random(Random::Dropout { p: Probability::new(p), stream }),
+            Op::Random(Random::Dropout { p: PackedF64::new(p), stream }),
             &[self],
             self.shape(),
         )

@@ -124,7 +124,8 @@ impl<'t, T: Float> Pushforward<'t, T> {
                 [product, bias].into_iter().flatten().reduce(|a, b| a + b)
             }
             Op::Reduce(Reduce::Max | Reduce::Min | Reduce::LogSumExp)
-            | Op::LogSoftmax(_)
+            | Op::Softmax(_)
+            | Op::Normalize(_)
             | Op::Scan(_)
             | Op::Custom(_) => return self.by_the_rule(op, id, &parents, &of, tangents),
             Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => None,
@@ -176,7 +177,11 @@ impl<'t, T: Float> Pushforward<'t, T> {
         let tape = self.tape;
         let outputs = {
             let arena = tape.arena.borrow();
-            if let Op::Custom(place) = op { arena.customs[place as usize].numbers } else { 1 }
+            match op {
+                Op::Custom(place) => arena.customs[place as usize].numbers,
+                op if op.has_outputs() => arena.outputs(id) as u32,
+                _ => 1,
+            }
         };
         let u: SmallVec<[Var<'t, T>; 4]> = (id..id + outputs)
             .map(|output| {

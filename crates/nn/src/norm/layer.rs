@@ -1,6 +1,6 @@
 //! Layer normalisation.
 
-use super::{Normalizer, plus, times};
+use super::plus;
 use crate::check_input::check_last_axes;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
@@ -106,11 +106,12 @@ impl<T: Float> LayerNorm<T> {
 impl<T: Float> Layer<T> for LayerNorm<T> {
     #[track_caller]
     fn call<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        let axes = check_last_axes("layer_norm", x, &self.normalized_shape);
+        let axes = check_last_axes("layer_norm", x, &self.normalized_shape).len();
         let param = |param: &Option<Param<T>>| param.as_ref().map(|param| x.tape().param(param));
-        // Weight and bias are applied outside `scaled`: they have one value per element, the
-        // statistics one per sample.
-        let y = Normalizer::over(x, &axes).scaled(self.eps, None, None);
-        plus(times(y, param(&self.weight)), param(&self.bias))
+        let (weight, bias) = (param(&self.weight), param(&self.bias));
+        if weight.is_some() {
+            return x.layer_norm(axes, weight, bias, self.eps);
+        }
+        plus(x.layer_norm(axes, None, None, self.eps), bias)
     }
 }

@@ -1,8 +1,9 @@
 //! Normalisation layers.
 //!
-//! All of them have the same structure: reductions compute the statistics and keep the reduced
-//! axes; then one chain of pointwise operations computes (x − c)·scale + shift. This chain takes
-//! one pass over memory, together with a rectifier or a residual sum that follows.
+//! Layer normalisation is one operation, since its rows stay in a cache. The others have the same
+//! structure: one operation computes mean and variance and keeps the reduced axes; then one chain of
+//! pointwise operations computes (x − c)·scale + shift. This chain takes one pass over memory,
+//! together with a rectifier or a residual sum that follows.
 
 mod batch;
 mod channel;
@@ -25,11 +26,10 @@ use wengert_tensor::Float;
 
 /// The input x, and the statistics to normalise it with, which broadcast to x.
 ///
-/// `c` is a detached copy of the mean. These identities hold for every constant c: x − mean = (x −
-/// c) − (mean − c), and the variance is the mean of (x − c)² minus (mean − c)². Detaching c
-/// therefore changes no derivative of any order, and it saves a sum over x in the backward pass.
-/// Since c equals the mean, the value of mean − c is 0 (its derivative is not), and no digits
-/// cancel.
+/// `c` is a detached copy of the mean. For every constant c, x − mean = (x − c) − (mean − c). Detaching
+/// c therefore changes no derivative of any order, and it saves a sum over x in the backward pass:
+/// the gradients of mean and bias are one sum. Since c equals the mean, the value of mean − c is 0 (its
+/// derivative is not), and no digits cancel.
 #[derive(Clone, Copy)]
 struct Normalizer<'t, T: Float> {
     /// x − c
@@ -43,11 +43,9 @@ struct Normalizer<'t, T: Float> {
 impl<'t, T: Float> Normalizer<'t, T> {
     /// Computes the statistics over `axes`; these axes keep size 1.
     fn over(x: Var<'t, T>, axes: &[isize]) -> Self {
-        let mean = x.mean(axes, true);
+        let (variance, mean) = x.var_mean(axes, true, 0);
         let c = mean.detach();
-        let x = x - c;
-        let variance = x.square().mean(axes, true) - (mean - c).square();
-        Normalizer { x, c, mean, variance }
+        Normalizer { x: x - c, c, mean, variance }
     }
 
     /// Returns (x − mean) / √(variance + ε) · weight + bias. Weight and bias have the size of the

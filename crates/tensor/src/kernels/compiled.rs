@@ -16,6 +16,8 @@ use super::gemm::{self, Gemm, MatRef};
 use super::map_axis;
 use super::pointwise::{Pointwise, Program, ProgramInput, Split};
 use super::pool::{self, PoolSizes};
+use super::reduce::ReducedSizes;
+use super::rows::{self, LayerNormGradient};
 use crate::geometry::SparseRows;
 use crate::machine::Shared;
 
@@ -56,6 +58,33 @@ pub trait FloatKernels: Pointwise + Gemm {
     /// Adds elements of images at their positions in images of zeros. Returns whether all positions are inside.
     #[doc(hidden)]
     fn unpool(x: &[Self], index: &[i64], out: &mut [Self], sizes: [[usize; 2]; 2]) -> bool;
+    /// Computes softmax, or its logarithm, along the middle axis.
+    #[doc(hidden)]
+    fn softmax(log: bool, x: &[Self], sizes: ReducedSizes, out: &mut [Self]);
+    /// Computes the gradient of softmax, or of its logarithm, along the middle axis.
+    #[doc(hidden)]
+    fn softmax_gradient(log: bool, gy: &[Self], y: &[Self], sizes: ReducedSizes, out: &mut [Self]);
+    /// Normalises rows. Also writes their means and inverse deviations.
+    #[doc(hidden)]
+    fn layer_norm(
+        x: &[Self],
+        n: usize,
+        affine: [&[Self]; 2],
+        eps: Self,
+        y: &mut [Self],
+        statistics: [&mut [Self]; 2],
+    );
+    /// Computes the gradients of normalised rows.
+    #[doc(hidden)]
+    fn layer_norm_gradient(
+        of: LayerNormGradient<'_, Self>,
+        n: usize,
+        gx: &mut [Self],
+        affine: [&mut [Self]; 2],
+    );
+    /// Computes means and variances over the second and the last of four axes.
+    #[doc(hidden)]
+    fn moments(x: &[Self], sizes: [usize; 4], divisor: f64, results: [&mut [Self]; 2]);
     /// Multiplies slices along an axis by a sparse matrix.
     #[doc(hidden)]
     fn map_axis(x: &[Self], n: usize, inner: usize, rows: &SparseRows, out: &mut [Self]);
@@ -111,6 +140,39 @@ macro_rules! float_kernels {
             }
             fn unpool(x: &[$t], index: &[i64], out: &mut [$t], sizes: [[usize; 2]; 2]) -> bool {
                 pool::unpool(x, index, out, sizes)
+            }
+            fn softmax(log: bool, x: &[$t], sizes: ReducedSizes, out: &mut [$t]) {
+                rows::softmax(log, x, sizes, out);
+            }
+            fn softmax_gradient(
+                log: bool,
+                gy: &[$t],
+                y: &[$t],
+                sizes: ReducedSizes,
+                out: &mut [$t],
+            ) {
+                rows::softmax_gradient(log, gy, y, sizes, out);
+            }
+            fn layer_norm(
+                x: &[$t],
+                n: usize,
+                affine: [&[$t]; 2],
+                eps: $t,
+                y: &mut [$t],
+                statistics: [&mut [$t]; 2],
+            ) {
+                rows::layer_norm(x, n, affine, eps, y, statistics);
+            }
+            fn layer_norm_gradient(
+                of: LayerNormGradient<'_, $t>,
+                n: usize,
+                gx: &mut [$t],
+                affine: [&mut [$t]; 2],
+            ) {
+                rows::layer_norm_gradient(of, n, gx, affine);
+            }
+            fn moments(x: &[$t], sizes: [usize; 4], divisor: f64, results: [&mut [$t]; 2]) {
+                rows::moments(x, sizes, divisor, results);
             }
             fn map_axis(x: &[$t], n: usize, inner: usize, rows: &SparseRows, out: &mut [$t]) {
                 map_axis::map_axis(x, n, inner, rows, out);

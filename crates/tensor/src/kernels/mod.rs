@@ -1,5 +1,5 @@
-//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, scans, orders, pointwise
-//! programs, maps along axes, indexing, copies and random numbers.
+//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, normalisations of rows, scans,
+//! orders, pointwise programs, maps along axes, indexing, copies and random numbers.
 //!
 //! A kernel takes slices, pointers with strides, and sizes that are already checked, and writes
 //! into a slice of the caller. This module knows the modules below it and no tensor: the caller has
@@ -22,6 +22,7 @@ pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
+pub(crate) mod rows;
 pub(crate) mod scan;
 mod scratch;
 

@@ -1,5 +1,6 @@
 //! Machine layer: recycled blocks of memory (`storage`), work distributed over threads
-//! (`parallel`) that stay awake for a moment (`crew`), kernels compiled for several instruction sets (`simd`), a clock (`clock`), and the macro that makes
+//! (`parallel`) that stay awake for a moment (`crew`), kernels compiled for several instruction sets (`simd`), requests for
+//! memory (`prefetch`), a clock (`clock`), and the macro that makes
 //! errors print their text (`error_text`).
 //!
 //! This module knows layouts, because a block stores the shape and the strides of its tensor. It
@@ -8,12 +9,14 @@ mod clock;
 mod crew;
 mod error_text;
 mod parallel;
+mod prefetch;
 mod simd;
 mod storage;
 
 pub use clock::Instant;
 pub(crate) use parallel::{PARALLEL, cost, join, parts, ranges, threads_for};
 pub use parallel::{Shared, ThreadsError, num_threads, set_num_threads};
+pub(crate) use prefetch::prefetch;
 #[cfg(test)]
 pub use simd::Baseline;
 #[cfg(target_arch = "x86_64")]

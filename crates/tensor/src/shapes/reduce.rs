@@ -71,6 +71,34 @@ pub fn extreme_to(op: &str, from: &[usize], to: &[usize]) -> ShapeResult {
     Ok(to)
 }
 
+/// Checks the shapes of a layer normalisation over the last axes, `axes` in number, and of its weight and bias. Returns
+/// the shape of the means: the normalised axes have size 1.
+pub fn layer_norm(
+    shape: &[usize],
+    axes: usize,
+    [weight, bias]: [Option<&Shape>; 2],
+) -> ShapeResult {
+    let op = "layer_norm";
+    let mut kept = shape_of(op, shape)?;
+    ensure((1..=shape.len()).contains(&axes), || {
+        format!("{op}: expected 1 to {} axes for shape {shape:?}, got {axes}", shape.len())
+    })?;
+    let sizes = &shape[shape.len() - axes..];
+    for (name, got) in [("weight", weight), ("bias", bias)] {
+        let Some(got) = got else { continue };
+        ensure(**got == *sizes, || {
+            format!(
+                "{op}: {axes} normalised axes of {shape:?} require a {name} {sizes:?}, got {got}"
+            )
+        })?;
+    }
+    ensure(weight.is_some() || bias.is_none(), || {
+        format!("{op}: a bias requires a weight: add the bias to the result")
+    })?;
+    kept[shape.len() - axes..].fill(1);
+    Ok(kept)
+}
+
 /// Checks that each result has at least one element to choose from.
 fn some(op: &str, from: &[usize], to: &[usize]) -> ShapeResult<()> {
     if to.contains(&0) {

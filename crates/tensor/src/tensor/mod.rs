@@ -34,6 +34,7 @@ mod put;
 mod random;
 mod rearrange;
 mod reduce;
+mod rows;
 mod scan;
 mod unfold;
 mod views;

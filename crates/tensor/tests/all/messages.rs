@@ -63,6 +63,7 @@ fn operations_panic_under_their_own_names() {
         // Axes and positions that do not exist.
         x.sum(&[far], false); x.mean(&[far], true); x.max(&[far], false); x.min(&[far], false);
         x.var(&[far], false, 0); x.logsumexp(&[far], false); x.softmax(far); x.log_softmax(far);
+        x.layer_norm(7, None, None, 1.0); x.layer_norm(1, Some(&x), None, 1.0); x.var_mean(&[far], false, 0);
         x.argmax(far, false); x.argmin(far, false); mask.all(&[far], false); mask.any(&[far], false);
         x.size(far); x.at(&[0, 9]); x.at(&[0]); x.flatten(far, far); x.flatten(1, 0); x.flip(far);
         x.permute(&[0, 7]); x.permute(&[0]); x.transpose(0, far); x.transpose(far, 0); row.t();

@@ -2,8 +2,8 @@
 
 use super::Attribute;
 use crate::graph::{
-    Arena, ConvOp, Distribution, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Op, Part,
-    PoolWindows, Random, Reduce, ScanAlong, View,
+    Arena, ConvOp, Distribution, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Normalize, Op, Part,
+    PoolWindows, Random, Reduce, ScanAlong, Softmax, View,
 };
 use wengert_tensor::{Conv, Float, Grouping, LinePick, Pool, Scan, Unary, VolumePool};
 
@@ -32,7 +32,23 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
         Op::Reduce(Reduce::Max) => ("max", vec![]),
         Op::Reduce(Reduce::Min) => ("min", vec![]),
         Op::Reduce(Reduce::LogSumExp) => ("logsumexp", vec![]),
-        Op::LogSoftmax(op) => ("log_softmax", axis(op.axis)),
+        Op::Softmax(op) => match op {
+            Softmax::Forward { axis: at, log: false } => ("softmax", axis(at)),
+            Softmax::Forward { axis: at, log: true } => ("log_softmax", axis(at)),
+            Softmax::Gradient { axis: at, log: false } => ("softmax_gradient", axis(at)),
+            Softmax::Gradient { axis: at, log: true } => ("log_softmax_gradient", axis(at)),
+        },
+        Op::Normalize(op) => match op {
+            Normalize::Moments { correction, .. } => {
+                ("var_mean", vec![("correction", correction.into())])
+            }
+            Normalize::Layer { axes, eps } => {
+                ("layer_norm", vec![("axes", axes.into()), ("eps", eps.get().into())])
+            }
+            Normalize::LayerGradient { axes } => {
+                ("layer_norm_gradient", vec![("axes", axes.into())])
+            }
+        },
         Op::Scan(ScanAlong { op, axis, reverse }) => {
             let name = match op {
                 Scan::Sum => "cumsum",

@@ -123,6 +123,7 @@ const METHODS: &[(&str, Method)] = methods! {
     unfold: |x| x.unfold(1, &Conv::new());
     fold: |x| x.fold([1, 1], 1, &Conv::new());
     log_softmax: |x| x.log_softmax(0);
+    layer_norm: |x| x.layer_norm(1, None, None, 1.0), x.layer_norm(3, Some(x), Some(x), 1.0);
     softmax: |x| x.softmax(0);
     map_axis: |x| x.map_axis(0, &AxisMap::new(1, [[(0, 1.0)]]));
     map_axis_transposed: |x| x.map_axis_transposed(0, &AxisMap::new(1, [[(0, 1.0)]]));
@@ -384,7 +385,7 @@ fn derivatives_of_pointwise_operations_by_their_results_are_right() {
 
 #[test]
 fn derivatives_of_views_and_reductions_by_their_results_are_right() {
-    let cuts = cut_rows(|op| matches!(op, Op::View(_) | Op::Reduce(_) | Op::LogSoftmax(_)));
+    let cuts = cut_rows(|op| matches!(op, Op::View(_) | Op::Reduce(_) | Op::Softmax(_)));
     assert!(cuts > 450, "{cuts}");
 }
 
@@ -398,7 +399,7 @@ fn derivatives_of_index_operations_and_pools_by_their_results_are_right() {
 fn derivatives_of_all_other_operations_by_their_results_are_right() {
     let elsewhere = |op: &Op| {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select | Op::View(_) | Op::Reduce(_))
-            || matches!(op, Op::LogSoftmax(_) | Op::Index(_) | Op::MapAxis(_))
+            || matches!(op, Op::Softmax(_) | Op::Index(_) | Op::MapAxis(_))
     };
     let cuts = cut_rows(|op| !elsewhere(&op));
     assert!(cuts > 500, "{cuts}");

@@ -15,6 +15,7 @@ mod kinks;
 mod masks;
 mod matmul;
 mod memory;
+mod normalize;
 mod others;
 mod pointwise;
 mod pool;
@@ -26,8 +27,8 @@ mod view;
 use crate::check::testing::{self, spread};
 use crate::check::{Function, Gradcheck, POLICIES};
 use crate::graph::{
-    Assemble, ConvOp, Distribution, Draw, IndexOp, IntegerOp, LogSoftmax, MapAxis, MatMul, MaxPool,
-    Op, Probability, Random, Reduce, Tape, Var, View,
+    Assemble, ConvOp, Distribution, Draw, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Op,
+    PackedF64, Random, Reduce, Softmax, Tape, Var, View,
 };
 use std::iter::successors;
 use wengert_tensor::{Binary, Philox, Scan, Tensor, Unary};
@@ -205,7 +206,8 @@ fn rows(family: Op) -> Vec<Row> {
         Op::Reduce(first) => {
             successors(Some(first), |&op| reduce::after(op)).flat_map(reduce::rows).collect()
         }
-        Op::LogSoftmax(_) => reduce::softmax(),
+        Op::Softmax(_) => reduce::softmax(),
+        Op::Normalize(_) => normalize::all(),
         Op::Scan(_) => scan::rows(),
         Op::MatMul(op) => matmul::rows(op),
         Op::Conv(first) => {
@@ -237,14 +239,15 @@ fn after(family: Op) -> Option<Op> {
         Op::Select => Some(Op::View(View::BroadcastTo)),
         Op::View(_) => Some(Op::Assemble(Assemble(0))),
         Op::Assemble(_) => Some(Op::Reduce(Reduce::Sum)),
-        Op::Reduce(_) => Some(Op::LogSoftmax(LogSoftmax { axis: 0 })),
-        Op::LogSoftmax(_) => Some(Op::Scan(scan::along(Scan::Sum, 0, false))),
+        Op::Reduce(_) => Some(Op::Softmax(Softmax::Forward { axis: 0, log: false })),
+        Op::Softmax(_) => Some(Op::Normalize(normalize::first())),
+        Op::Normalize(_) => Some(Op::Scan(scan::along(Scan::Sum, 0, false))),
         Op::Scan(_) => Some(Op::MatMul(matmul::any())),
         Op::MatMul(MatMul { .. }) => Some(Op::Conv(ConvOp::Forward(0))),
         Op::Conv(_) => Some(Op::Index(IndexOp::IndexSelect { axis: 0 })),
         Op::Index(_) => Some(Op::MaxPool(MaxPool { windows: 0, positions: 0 })),
         Op::MaxPool(_) => Some(Op::MapAxis(MapAxis { axis: 0, transposed: false, map: 0 })),
-        Op::MapAxis(_) => Some(Op::Random(Random::Dropout { p: Probability::new(0.4), stream: 3 })),
+        Op::MapAxis(_) => Some(Op::Random(Random::Dropout { p: PackedF64::new(0.4), stream: 3 })),
         Op::Random(_) => Some(Op::Custom(0)),
         Op::Custom(_) => None,
     }
@@ -275,7 +278,7 @@ fn derivatives_of_views_agree_with_differences() {
 
 #[test]
 fn derivatives_of_reductions_agree_with_differences() {
-    check(|op| matches!(op, Op::Reduce(_) | Op::LogSoftmax(_)));
+    check(|op| matches!(op, Op::Reduce(_) | Op::Softmax(_) | Op::Normalize(_)));
 }
 
 #[test]
@@ -297,7 +300,8 @@ fn derivatives_of_index_operations_and_pools_agree_with_differences() {
 fn derivatives_of_all_other_operations_agree_with_differences() {
     let elsewhere = |op: &Op| {
         matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
-            || matches!(op, Op::View(_) | Op::Assemble(_) | Op::Reduce(_) | Op::LogSoftmax(_))
+            || matches!(op, Op::View(_) | Op::Assemble(_) | Op::Reduce(_))
+            || matches!(op, Op::Softmax(_) | Op::Normalize(_))
             || matches!(op, Op::MatMul(_) | Op::Conv(_) | Op::Index(_) | Op::MapAxis(_))
             || matches!(op, Op::MaxPool(_))
     };

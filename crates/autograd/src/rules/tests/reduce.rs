@@ -1,7 +1,7 @@
 //! Test rows of the reductions.
 
 use super::{Row, any};
-use crate::graph::{LogSoftmax, Op, Reduce};
+use crate::graph::{Op, Reduce, Softmax, Var};
 use wengert_tensor::Tensor;
 
 pub(super) fn after(op: Reduce) -> Option<Reduce> {
@@ -67,12 +67,39 @@ pub(super) fn rows(op: Reduce) -> Vec<Row> {
 }
 
 pub(super) fn softmax() -> Vec<Row> {
-    let along = |axis| Op::LogSoftmax(LogSoftmax { axis });
-    vec![
-        Row::new(along(1), "last axis", vec![any(&[3, 5], 1)], |x| x[0].log_softmax(-1)),
-        Row::new(along(0), "first axis", vec![any(&[3, 5], 1)], |x| x[0].log_softmax(0)),
-        Row::new(along(1), "middle axis", vec![any(&[2, 3, 4], 1)], |x| x[0].log_softmax(1)),
-        Row::new(along(1), "tiny", vec![any(&[2, 3], 1)], |x| x[0].log_softmax(1)).order(3),
-        Row::new(along(1), "softmax", vec![any(&[3, 5], 1)], |x| x[0].softmax(1)),
-    ]
+    fn after(op: Softmax) -> Option<Softmax> {
+        let axis = 1;
+        match op {
+            Softmax::Forward { log: false, .. } => Some(Softmax::Forward { axis, log: true }),
+            Softmax::Forward { log: true, .. } => Some(Softmax::Gradient { axis, log: false }),
+            Softmax::Gradient { log: false, .. } => Some(Softmax::Gradient { axis, log: true }),
+            Softmax::Gradient { log: true, .. } => None,
+        }
+    }
+    fn apply<'t>(op: Softmax, x: &[Var<'t, f64>]) -> Var<'t, f64> {
+        x[0].tape().apply(Op::Softmax(op), x, x[0].shape())
+    }
+    let along = |op: Softmax, axis| match op {
+        Softmax::Forward { log, .. } => Softmax::Forward { axis, log },
+        Softmax::Gradient { log, .. } => Softmax::Gradient { axis, log },
+    };
+    let mut rows = vec![];
+    let first = Softmax::Forward { axis: 1, log: false };
+    for op in std::iter::successors(Some(first), |&op| after(op)) {
+        let inputs = |shape: &[usize]| {
+            let operands = if matches!(op, Softmax::Forward { .. }) { 1 } else { 2 };
+            (1..=operands).map(|seed| any(shape, seed)).collect::<Vec<_>>()
+        };
+        let mut row = |name: &str, shape: &[usize], axis| {
+            let op = along(op, axis);
+            rows.push(Row::new(Op::Softmax(op), name, inputs(shape), move |x| apply(op, x)));
+        };
+        row("last axis", &[3, 5], 1);
+        row("first axis", &[3, 5], 0);
+        row("middle axis", &[2, 3, 4], 1);
+        rows.push(
+            Row::new(Op::Softmax(op), "tiny", inputs(&[2, 3]), move |x| apply(op, x)).order(3),
+        );
+    }
+    rows
 }

@@ -51,6 +51,8 @@ twins! { reductions on LINES, 1:
     prod_first |x| (x * 0.1).prod(&[0], true);
     std_last |x| x.std(&[-1], false, 1);
     std_of_all |x| x.std(&[], false, 0);
+    layer_norm_last |x| x.layer_norm(1, None, None, 1e-3);
+    softmax_last |x| x.softmax(-1);
     variances |x| x.var_mean(&[0], true, 1).0;
     means |x| x.var_mean(&[0], true, 1).1;
     norm_0 |x| x.norm(0.0, &[-1], false);

@@ -150,7 +150,7 @@ pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
 /// Reduces at most `BLOCK` numbers. Leaves are combined as a binary counter carries, which gives
 /// the tree of `line` without recursion.
 #[inline(always)]
-fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
+pub(super) fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
     let mut waiting = [R::empty(); (BLOCK / LEAF).ilog2() as usize + 1];
     let mut count = 0usize;
     for piece in x.chunks(LEAF) {
@@ -203,7 +203,7 @@ fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
 
 /// Combines the accumulators by repeated halving.
 #[inline(always)]
-fn across<T: Numeric, R: Reducer<T>>(sums: &[T; LANES]) -> T {
+pub(super) fn across<T: Numeric, R: Reducer<T>>(sums: &[T; LANES]) -> T {
     let half: [T; 32] = from_fn(|lane| R::join(sums[lane], sums[lane + 32]));
     let half: [T; 16] = from_fn(|lane| R::join(half[lane], half[lane + 16]));
     let half: [T; 8] = from_fn(|lane| R::join(half[lane], half[lane + 8]));

@@ -13,9 +13,10 @@ mod tree;
 use crate::machine::{Isa, Kernel, dispatch};
 use crate::number::Math;
 pub(crate) use fold::{Cut, ReducedSizes, cut};
-use fold::{fold, line, pieces};
+use fold::{across, block, fold, line, pieces};
 pub(crate) use position::positions;
-use reducer::{Exps, Max, Min, Sum};
+use reducer::{Exps, Max, Min, Reducer, Squares, Sum};
+pub(crate) use tree::{BLOCK, LANES, LEAF};
 
 /// The extreme that a reduction takes along the reduced axis.
 #[derive(Clone, Copy)]
@@ -55,6 +56,36 @@ pub(crate) fn log_sum_exp<T: Math>(x: &[T], sizes: ReducedSizes, out: &mut [T]) 
         fold::<T, Exps>(x, sizes, &shifts, out);
         dispatch(ShiftedLn { shifts: &shifts, out });
     });
+}
+
+/// Returns the sum of at most `BLOCK` numbers, in a kernel.
+#[inline(always)]
+pub(crate) fn sum_of<T: Math, I: Isa>(x: &[T]) -> T {
+    block::<T, Sum, I>(x, T::default())
+}
+
+/// Returns Σ (x - shift)² of at most `BLOCK` numbers, in a kernel.
+#[inline(always)]
+pub(crate) fn squares_of<T: Math, I: Isa>(x: &[T], shift: T) -> T {
+    block::<T, Squares, I>(x, shift)
+}
+
+/// Returns the largest of at most `BLOCK` numbers, in a kernel.
+#[inline(always)]
+pub(crate) fn max_of<T: Math, I: Isa>(x: &[T]) -> T {
+    block::<T, Max, I>(x, T::default())
+}
+
+/// Returns the sum of the lanes, by repeated halving.
+#[inline(always)]
+pub(crate) fn sum_of_lanes<T: Math>(lanes: &[T; LANES]) -> T {
+    across::<T, Sum>(lanes)
+}
+
+/// Returns the larger number; NaN if there is one.
+#[inline(always)]
+pub(crate) fn larger<T: Math>(a: T, b: T) -> T {
+    <Max as Reducer<T>>::join(a, b)
 }
 
 struct ShiftedLn<'a, T> {

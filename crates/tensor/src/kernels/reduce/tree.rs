@@ -1,9 +1,9 @@
 //! The tree along which every reduction combines numbers: the sizes of its leaves and blocks.
 
 /// Number of accumulators: enough vectors to hide the latency of an addition.
-pub(super) const LANES: usize = 64;
+pub(crate) const LANES: usize = 64;
 /// Number of elements that are added to the accumulators before the accumulators are combined.
-pub(super) const LEAF: usize = 16 * LANES;
+pub(crate) const LEAF: usize = 16 * LANES;
 /// Maximum number of elements in one call of a kernel. It is `LEAF` times a power of two, so that
 /// the tree inside a block is built like the tree above the blocks.
-pub(super) const BLOCK: usize = 32 * LEAF;
+pub(crate) const BLOCK: usize = 32 * LEAF;

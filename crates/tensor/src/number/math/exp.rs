@@ -38,6 +38,15 @@ pub fn exp<T: Math, I: Isa>(x: T) -> T {
     (T::K.one + p) * a * b
 }
 
+/// Returns 2⁶⁴ eˣ for x ≤ 0, with eˣ = 0 below the range of the type. The result is never subnormal, so that one sum
+/// of integers multiplies by 2ᵏ. NaN is not kept.
+#[inline(always)]
+pub fn exp_times_2_64<T: Math, I: Isa>(x: T) -> T {
+    let [lowest, _] = T::K.exp_range;
+    let (p, k) = reduce::<T, I>(if x < lowest { lowest } else { x });
+    T::times_exp2(p.fma::<I>(T::K.two_64, T::K.two_64), k)
+}
+
 /// Keeps the rounding errors of r and of the sum 2ᵏ eʳ - 1, which would be as large as that of the result
 /// where x is about ±½.
 #[inline(always)]

@@ -77,6 +77,7 @@ impl Real for f32 {
         tiny: 6e-8,
         sqrt_2_less_1: 0.41421357,
         large: 1073741824.0,
+        two_64: 18446744073709551616.0,
         whole: 8388608.0,
     };
     const NEAR: f32 = 1e5;
@@ -135,6 +136,12 @@ impl Real for f32 {
         f32::from_bits(
             k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(127 - u32::from(less)) << 23,
         )
+    }
+
+    #[inline(always)]
+    fn times_exp2(self, k: f32) -> f32 {
+        // The low bits of `magic` are 0.
+        f32::from_bits(self.to_bits().wrapping_add(k.to_bits() << 23))
     }
 
     #[inline(always)]

@@ -159,6 +159,7 @@ impl Real for f64 {
         tiny: 1.1e-16,
         sqrt_2_less_1: 0.41421356237309503,
         large: 1152921504606846976.0,
+        two_64: 18446744073709551616.0,
         whole: 4503599627370496.0,
     };
     const NEAR: f64 = 1e5;
@@ -217,6 +218,12 @@ impl Real for f64 {
         f64::from_bits(
             k.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(1023 - u64::from(less)) << 52,
         )
+    }
+
+    #[inline(always)]
+    fn times_exp2(self, k: f64) -> f64 {
+        // The low bits of `magic` are 0.
+        f64::from_bits(self.to_bits().wrapping_add(k.to_bits() << 52))
     }
 
     #[inline(always)]

@@ -66,6 +66,13 @@ pub trait Math: Real {
         exp::exp::<Self, I>(self)
     }
 
+    /// Returns 2⁶⁴ eˣ for x ≤ 0. The error is at most 1.1 ulp, also where eˣ would be subnormal. eˣ = 0 counts as
+    /// 2⁻¹⁵¹ for `f32` and 2⁻¹⁰⁷⁶ for `f64`, which a product with 2⁻⁶⁴ rounds to 0. NaN is not kept.
+    #[inline(always)]
+    fn exp_times_2_64<I: Isa>(self) -> Self {
+        exp::exp_times_2_64::<Self, I>(self)
+    }
+
     /// Returns eˣ - 1, precise near zero. The error is at most 1.5 ulp.
     #[inline(always)]
     fn exp_m1<I: Isa>(self) -> Self {

@@ -48,6 +48,8 @@ pub struct Constants<T: 'static> {
     pub sqrt_2_less_1: T,
     /// 2³⁰ for `f32`, 2⁶⁰ for `f64`: where 1 + x ≈ x.
     pub large: T,
+    /// 2⁶⁴
+    pub two_64: T,
     /// 2²³ for `f32`, 2⁵² for `f64`: from here on every number is an integer.
     pub whole: T,
 }
@@ -97,6 +99,8 @@ pub trait Real: Numeric + Neg<Output = Self> {
     fn exp2_halves(k: Self) -> [Self; 2];
     /// Returns 2^(k - less), where it is normal. The argument is k + `magic`.
     fn exp2(k: Self, less: u8) -> Self;
+    /// Returns x · 2ᵏ for a normal x, where the product is normal. The second argument is k + `magic`.
+    fn times_exp2(self, k: Self) -> Self;
     /// Splits a positive, normal, finite number into mantissa and exponent.
     fn split(self) -> Frexp<Self>;
     /// Returns a power of two that makes a subnormal number normal, and its binary logarithm; 1 and

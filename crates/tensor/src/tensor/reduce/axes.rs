@@ -2,6 +2,7 @@
 
 use crate::kernels::reduce::ReducedSizes;
 use crate::kernels::reduce::plain::{self, Integer};
+use crate::kernels::rows::SHORTEST;
 use crate::layout::{MAX_RANK, Shape, Strides};
 use crate::shapes::Reduced;
 use crate::tensor::{Element, Tensor};
@@ -61,6 +62,20 @@ impl ReducedAxes {
             }
         }
         groups
+    }
+
+    /// Returns the sizes `[outer, a, b, c]` of a contiguous tensor whose second and last group of axes are reduced, if
+    /// it has this form and the last group has at least `SHORTEST` elements.
+    pub(super) fn two_runs(&self) -> Option<[usize; 4]> {
+        let sizes = match self.groups()[..] {
+            [(c, true)] => [1, 1, 1, c],
+            [(b, false), (c, true)] => [1, 1, b, c],
+            [(a, true), (b, false), (c, true)] => [1, a, b, c],
+            [(outer, false), (a, true), (b, false), (c, true)] => [outer, a, b, c],
+            _ => return None,
+        };
+        let [.., c] = sizes;
+        (self.order.is_sorted() && c >= SHORTEST && !sizes.contains(&0)).then_some(sizes)
     }
 
     /// Returns the elements of `x` as a contiguous tensor, with the axes in the order of this reduction.

@@ -256,38 +256,6 @@ impl<T: Float> Tensor<T> {
         T::log_sum_exp(self, ReducedAxes::new(self, &reduced, keepdim))
     }
 
-    /// Computes ln (eˣ / Σ eˣ) along an axis. The maximum is subtracted first, so that small differences
-    /// between large numbers keep their precision.
-    ///
-    /// # Panics
-    /// If the tensor has no such axis.
-    #[track_caller]
-    pub fn log_softmax(&self, axis: isize) -> Self {
-        shapes::axis("log_softmax", axis, &self.shape()).or_panic();
-        if self.numel() == 0 {
-            return self.clone();
-        }
-        let shifted = self - self.max(&[axis], true);
-        let norm = shifted.logsumexp(&[axis], true);
-        shifted - norm
-    }
-
-    /// Computes eˣ / Σ eˣ along an axis: numbers from 0 to 1 whose sum along the axis is 1.
-    ///
-    /// ```
-    /// use wengert::tensor::Tensor;
-    /// let x = Tensor::from([1e4, 1e4]);
-    /// assert_eq!(x.softmax(0).to_vec(), [0.5, 0.5]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the tensor has no such axis.
-    #[track_caller]
-    pub fn softmax(&self, axis: isize) -> Self {
-        shapes::axis("softmax", axis, &self.shape()).or_panic();
-        self.log_softmax(axis).exp()
-    }
-
     /// Computes [`logsumexp`](Tensor::logsumexp) over the axes to which `shape`, of the same rank, gives the
     /// size 1.
     ///

@@ -1,5 +1,6 @@
 //! Standard deviations and norms.
 
+use super::ReducedAxes;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 
@@ -22,8 +23,16 @@ impl<T: Float> Tensor<T> {
     /// If the tensor has no such axis, or an axis is named twice.
     #[track_caller]
     pub fn var_mean(&self, axes: &[isize], keepdim: bool, correction: usize) -> (Self, Self) {
-        shapes::reduce("var_mean", &self.shape(), axes).or_panic();
-        (self.var(axes, keepdim, correction), self.mean(axes, keepdim))
+        let reduced = shapes::reduce("var_mean", &self.shape(), axes).or_panic();
+        let reduction = ReducedAxes::new(self, &reduced, keepdim);
+        let (Some(x), Some(sizes)) = (self.as_slice(), reduction.two_runs()) else {
+            return (self.var(axes, keepdim, correction), self.mean(axes, keepdim));
+        };
+        let shape = if keepdim { reduced.kept } else { reduced.dropped };
+        let (mut variance, mut mean) = (Tensor::empty(shape), Tensor::empty(shape));
+        let divisor = reduction.count().saturating_sub(correction) as f64;
+        T::moments(x, sizes, divisor, [mean.fresh_mut(), variance.fresh_mut()]);
+        (variance, mean)
     }
 
     /// Returns the p-norm (Σ|x|ᵖ)^(1/p) over these axes, or over all axes if `axes` is empty. `p` = ∞ gives

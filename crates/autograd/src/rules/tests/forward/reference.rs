@@ -2,7 +2,8 @@
 
 use super::indices;
 use crate::graph::{
-    ConvOp, IndexOp, LogSoftmax, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Tape, View,
+    ConvOp, IndexOp, Normalize, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Softmax, Tape,
+    View,
 };
 use wengert_tensor::{Binary, Conv, Scan, Tensor, Unary, VolumePool, keep_mask, shapes};
 
@@ -292,11 +293,23 @@ pub(super) fn reference(
             };
             gathered.into_iter().map(reduced).collect()
         }
-        Op::LogSoftmax(LogSoftmax { axis }) => each(&|i| {
+        Op::Softmax(Softmax::Forward { axis, log }) => each(&|i| {
             let axis = axis as usize;
             let all = (0..shape[axis]).map(|k| x[0].at(&at_axis(i, axis, k)).exp());
-            x[0].at(i) - all.sum::<f64>().ln()
+            let y = x[0].at(i) - all.sum::<f64>().ln();
+            if log { y } else { y.exp() }
         }),
+        Op::Softmax(Softmax::Gradient { axis, log }) => each(&|i| {
+            let axis = axis as usize;
+            let places = (0..shape[axis]).map(|k| at_axis(i, axis, k));
+            let (gy, y) = (x[0].at(i), x[1].at(i));
+            if log {
+                gy - y.exp() * places.map(|at| x[0].at(&at)).sum::<f64>()
+            } else {
+                y * (gy - places.map(|at| x[0].at(&at) * x[1].at(&at)).sum::<f64>())
+            }
+        }),
+        Op::Normalize(op) => normalized(op, 0, x),
         Op::Scan(ScanAlong { op, axis, reverse }) => each(&|i| {
             let (axis, n) = (axis as usize, shape[axis as usize]);
             let places: Vec<usize> =
@@ -459,9 +472,72 @@ pub(super) fn reference(
             each(&|i| if mask.at(i) == 0.0 { 0.0 } else { x[0].at(i) / keep })
         }
         Op::Custom(_) => custom(tape, id, 0, x),
-        Op::Output(back) => custom(tape, id - back, back, x),
+        Op::Output(back) => {
+            let first = tape.arena.borrow().nodes[(id - back) as usize].op;
+            match first {
+                Op::Normalize(op) => normalized(op, back as usize, x),
+                _ => custom(tape, id - back, back, x),
+            }
+        }
     };
     Some(values)
+}
+
+/// The outputs of normalisations, by the formulas of their definitions.
+fn normalized(op: Normalize, output: usize, x: &[Tensor<f64>]) -> Vec<f64> {
+    let shape = x[0].shape();
+    let values: Vec<Vec<f64>> = x.iter().map(Tensor::to_vec).collect();
+    match op {
+        Normalize::Moments { axes, correction } => {
+            let kept: Vec<usize> =
+                (0..shape.rank()).map(|i| if axes >> i & 1 == 1 { 1 } else { shape[i] }).collect();
+            let mut gathered = vec![vec![]; kept.iter().product()];
+            for index in indices(&shape) {
+                gathered[position(&within(&index, &kept), &kept)].push(x[0].at(&index));
+            }
+            let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
+            let variance = |x: &[f64]| {
+                let squares: f64 = x.iter().map(|y| (y - mean(x)) * (y - mean(x))).sum();
+                squares / (x.len() as f64 - f64::from(correction))
+            };
+            let of = |x: &Vec<f64>| if output == 0 { mean(x) } else { variance(x) };
+            gathered.iter().map(of).collect()
+        }
+        Normalize::Layer { axes, eps } => {
+            let n: usize = shape[shape.rank() - axes as usize..].iter().product();
+            let mut outputs = [vec![], vec![], vec![]];
+            for row in values[0].chunks(n) {
+                let mean = row.iter().sum::<f64>() / n as f64;
+                let variance = row.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n as f64;
+                let inv = 1.0 / (variance + eps.get()).sqrt();
+                outputs[0].extend(row.iter().enumerate().map(|(i, x)| {
+                    let weight = values.get(1).map_or(1.0, |w| w[i]);
+                    (x - mean) * inv * weight + values.get(2).map_or(0.0, |b| b[i])
+                }));
+                outputs[1].push(mean);
+                outputs[2].push(inv);
+            }
+            std::mem::take(&mut outputs[output])
+        }
+        Normalize::LayerGradient { axes } => {
+            let n: usize = shape[shape.rank() - axes as usize..].iter().product();
+            let mut outputs = [vec![], vec![0.0; n], vec![0.0; n]];
+            for (r, (row, gy)) in values[0].chunks(n).zip(values[3].chunks(n)).enumerate() {
+                let (mean, inv) = (values[1][r], values[2][r]);
+                let normal: Vec<f64> = row.iter().map(|x| (x - mean) * inv).collect();
+                let weight = |i: usize| values.get(4).map_or(1.0, |w| w[i]);
+                let t: Vec<f64> = (0..n).map(|i| gy[i] * weight(i)).collect();
+                let mean_t = t.iter().sum::<f64>() / n as f64;
+                let slope = (0..n).map(|i| t[i] * normal[i]).sum::<f64>() / n as f64;
+                for i in 0..n {
+                    outputs[0].push(inv * (t[i] - mean_t - normal[i] * slope));
+                    outputs[1][i] += gy[i] * normal[i];
+                    outputs[2][i] += gy[i];
+                }
+            }
+            std::mem::take(&mut outputs[output])
+        }
+    }
 }
 
 /// The custom operations of the rows.
