@@ -14,7 +14,8 @@
 use super::conv::{self, ConvSizes};
 use super::gemm::{self, Gemm, MatRef};
 use super::map_axis;
-use super::pointwise::{Pointwise, Program, ProgramInput, Split};
+use super::blocks::Source;
+use super::pointwise::{Pointwise, Program, Split};
 use super::pool::{self, PoolSizes};
 use crate::geometry::SparseRows;
 use crate::machine::Shared;
@@ -35,7 +36,7 @@ pub trait FloatKernels: Pointwise + Gemm {
     #[doc(hidden)]
     unsafe fn evaluate(
         program: &Program,
-        sources: &[ProgramInput<Self>],
+        sources: &[Source<Self>],
         targets: &[Shared<Self>],
         n: usize,
     );
@@ -46,7 +47,7 @@ pub trait FloatKernels: Pointwise + Gemm {
     #[doc(hidden)]
     unsafe fn program_sum(
         program: &Program,
-        sources: &[ProgramInput<Self>],
+        sources: &[Source<Self>],
         split: Split,
         sums: &mut [Self],
     );
@@ -87,7 +88,7 @@ macro_rules! float_kernels {
         impl FloatKernels for $t {
             unsafe fn evaluate(
                 program: &Program,
-                sources: &[ProgramInput<$t>],
+                sources: &[Source<$t>],
                 targets: &[Shared<$t>],
                 n: usize,
             ) {
@@ -96,7 +97,7 @@ macro_rules! float_kernels {
             }
             unsafe fn program_sum(
                 program: &Program,
-                sources: &[ProgramInput<$t>],
+                sources: &[Source<$t>],
                 split: Split,
                 sums: &mut [$t],
             ) {

@@ -1,6 +1,7 @@
 //! Machine layer: recycled blocks of memory (`storage`), work distributed over threads
-//! (`parallel`), kernels compiled for several instruction sets (`simd`), a clock (`clock`), and the macro that makes
-//! errors print their text (`error_text`).
+//! (`parallel`), kernels compiled for several instruction sets (`simd`), results written past the
+//! caches (`streaming`), a clock (`clock`), and the macro that makes errors print their text
+//! (`error_text`).
 //!
 //! This module knows layouts, because a block stores the shape and the strides of its tensor. It
 //! does not know what the bytes in a block mean.
@@ -9,6 +10,7 @@ mod error_text;
 mod parallel;
 mod simd;
 mod storage;
+mod streaming;
 
 pub use clock::Instant;
 pub(crate) use parallel::{PARALLEL, cost, ranges};
@@ -22,3 +24,4 @@ pub(crate) use storage::Block;
 pub use storage::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
 };
+pub(crate) use streaming::{Streaming, is_streamed};

@@ -1,8 +1,9 @@
 //! Runs a [`Program`] on tensors.
 
 use crate::kernels::Program;
-use crate::kernels::pointwise::{ProgramInput, Split};
-use crate::layout::{Collapsed, Shape, broadcasts_to};
+use crate::kernels::Source;
+use crate::kernels::pointwise::Split;
+use crate::layout::{Shape, broadcasts_to};
 use crate::machine::Shared;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
@@ -56,8 +57,8 @@ impl Program {
                 Shared(t.make_mut().as_mut_ptr())
             })
             .collect();
-        let flat = outs.iter().map(|out| ProgramInput::new(out.0.cast_const(), None));
-        let all: SmallVec<[ProgramInput<T>; 6]> = flat.chain(sources(inputs, shape)).collect();
+        let flat = outs.iter().map(|out| Source::new(out.0.cast_const(), None));
+        let all: SmallVec<[Source<T>; 6]> = flat.chain(sources(inputs, shape)).collect();
         // SAFETY: a source for each input, read with `shape`. Each target has this shape, is not
         // shared with another handle, and is read only at the position that is written.
         unsafe { T::evaluate(self, &all, &outs, shape.numel()) }
@@ -111,19 +112,14 @@ impl Program {
 }
 
 #[track_caller]
-fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[ProgramInput<T>; 6]> {
-    let mut sources = SmallVec::new();
-    for x in inputs {
+fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 6]> {
+    let source = |x: &&Tensor<T>| {
         let own = x.shape();
-        let mut layout = None;
-        if own != shape || !x.is_contiguous() {
-            assert!(
-                broadcasts_to(&own, &shape),
-                "program: an input of shape {own} does not broadcast to {shape}"
-            );
-            layout = Some(Collapsed::new(&shape, &x.broadcast_strides(&shape)));
-        }
-        sources.push(ProgramInput::new(x.ptr(), layout));
-    }
-    sources
+        assert!(
+            own == shape || broadcasts_to(&own, &shape),
+            "program: an input of shape {own} does not broadcast to {shape}"
+        );
+        x.source(&shape)
+    };
+    inputs.iter().map(source).collect()
 }

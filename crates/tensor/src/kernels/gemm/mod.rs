@@ -25,6 +25,8 @@ use crate::machine::cost;
 use crate::number::Real;
 pub use kernel_table::KernelTable;
 pub(crate) use pack::{Panel, Use, with_buffer};
+#[cfg(target_arch = "x86_64")]
+pub(super) use vector::Vector;
 pub(crate) use window::{Correlate, Dots, Gather, PixelRun, Weigh};
 
 /// A matrix in memory: element (i, j) at `ptr + i*row_stride + j*col_stride`.

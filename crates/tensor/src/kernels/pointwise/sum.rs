@@ -1,8 +1,9 @@
 //! Programs that end in a sum. The numbers are added while they are in the cache; the tensor that
 //! would hold them is never allocated.
 
-use super::program::{Program, ProgramInput};
+use super::program::Program;
 use super::step::Pointwise;
+use crate::kernels::blocks::Source;
 use crate::kernels::reduce::{Cut, cut, join, sum_middle};
 use crate::kernels::scratch::Scratch;
 use crate::machine::{Shared, cost};
@@ -16,7 +17,7 @@ impl Program {
     /// result. `sums` has the length that [`Split::sums`] gives.
     pub(crate) unsafe fn sum_here<T: Pointwise>(
         &self,
-        sources: &[ProgramInput<T>],
+        sources: &[Source<T>],
         split: Split,
         sums: &mut [T],
     ) {
@@ -33,7 +34,7 @@ impl Program {
     /// As [`Program::sum_here`]; the numbers from `start` on are within the split.
     unsafe fn add_up<T: Pointwise>(
         &self,
-        sources: &[ProgramInput<T>],
+        sources: &[Source<T>],
         start: usize,
         [outer, n, inner]: [usize; 3],
         out: &mut [T],
@@ -46,7 +47,7 @@ impl Program {
                 let made = made.numbers();
                 let target = Shared(made.as_mut_ptr());
                 // SAFETY: by the contract; `made` has room for these numbers and is this call's.
-                unsafe { self.block_range(sources, &[target], start..start + numbers, start) };
+                unsafe { self.block_range(sources, &[target], start..start + numbers, start, None) };
                 sum_middle(made, [outer, n, inner], out);
             }
             Cut::Outer(half) => {

@@ -7,7 +7,7 @@
 //! through at most `40 + log2 n` otherwise. The error of a sum is therefore at most that many units
 //! of rounding times `Σ|x|` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §4.2).
 
-use super::columns::{LEAF_ROWS, NARROW, columns, down};
+use super::columns::{LEAF_ROWS, NARROW, columns, down, first_row, four_rows, one_row};
 use super::reducer::{Reducer, split};
 use super::tree::{BLOCK, LANES, LEAF, join};
 use crate::machine::{Isa, Kernel, dispatch};
@@ -141,10 +141,71 @@ pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
         dispatch(ReduceRows::<T, R> { x, n, shifts, out: &mut out, reducer: PhantomData });
         return out[0];
     }
+    if x.len() == STREAMS * BLOCK {
+        let [a, b, c, d] = dispatch(Streams::<T, R> { x, shift, reducer: PhantomData });
+        return R::join(R::join(a, b), R::join(c, d));
+    }
     let (x1, x2) = x.split_at(1 << (x.len() - 1).ilog2());
     let (mut a, mut b) = (R::empty(), R::empty());
     join(x.len(), &mut || a = line::<T, R>(x1, shift), &mut || b = line::<T, R>(x2, shift));
     R::join(a, b)
+}
+
+/// Number of blocks that are reduced side by side. A processor fetches memory ahead within each page that it
+/// reads, so reading in four places keeps more fetches under way than reading in one.
+const STREAMS: usize = 4;
+/// Number of rows of a leaf.
+const ROWS: usize = LEAF / LANES;
+
+/// `STREAMS` neighbouring blocks, each along the tree of [`block`].
+struct Streams<'a, T, R> {
+    x: &'a [T],
+    shift: T,
+    reducer: PhantomData<R>,
+}
+
+impl<T: Numeric, R: Reducer<T>> Kernel for Streams<'_, T, R> {
+    type Output = [T; STREAMS];
+    #[inline(always)]
+    fn run<I: Isa>(self) -> [T; STREAMS] {
+        let mut waiting = [[R::empty(); STREAMS]; (BLOCK / LEAF).ilog2() as usize + 1];
+        for leaf in 0..BLOCK / LEAF {
+            let starts = from_fn(|stream| stream * BLOCK + leaf * LEAF);
+            let mut sums = leaves::<T, R, I>(self.x, starts, self.shift);
+            let carries = leaf.trailing_ones() as usize;
+            for left in &waiting[..carries] {
+                sums = from_fn(|stream| R::join(left[stream], sums[stream]));
+            }
+            waiting[carries] = sums;
+        }
+        waiting[waiting.len() - 1]
+    }
+}
+
+/// Reduces a whole leaf in each stream, as [`leaf`] does, by four rows of each stream in turn.
+#[inline(always)]
+fn leaves<T: Numeric, R: Reducer<T>, I: Isa>(
+    x: &[T],
+    starts: [usize; STREAMS],
+    shift: T,
+) -> [T; STREAMS] {
+    let shift = |_| shift;
+    let leaves = starts.map(|start| &x[start..start + LEAF]);
+    let mut sums = [[R::empty(); LANES]; STREAMS];
+    for stream in 0..STREAMS {
+        first_row::<T, R, I>(leaves[stream], shift, &mut sums[stream]);
+    }
+    for r in (1..=ROWS - 4).step_by(4) {
+        for stream in 0..STREAMS {
+            four_rows::<T, R, I>(&leaves[stream][r * LANES..], LANES, shift, &mut sums[stream]);
+        }
+    }
+    for r in ROWS - (ROWS - 1) % 4..ROWS {
+        for stream in 0..STREAMS {
+            one_row::<T, R, I>(&leaves[stream][r * LANES..], shift, &mut sums[stream]);
+        }
+    }
+    from_fn(|stream| across::<T, R>(&sums[stream]))
 }
 
 /// Reduces at most `BLOCK` numbers. Leaves are combined as a binary counter carries, which gives
