@@ -26,6 +26,8 @@ enum Plan<T: Float> {
     Program(Program, Inputs<T>, Shape),
     /// A pointwise program over the first shape, followed by a sum to the second shape.
     Sum(Program, Inputs<T>, Shape, Shape),
+    /// The same where the results of the program are read later: they are stored as the value of this node.
+    KeptSum(Program, Inputs<T>, Shape, Shape, u32),
     /// Any other operation, with the node of its first output.
     Op(u32, Op, Inputs<T>, Shape),
 }
@@ -128,6 +130,12 @@ impl<T: Float> Tape<T> {
                 Plan::Sum(program, x, over, shape) => {
                     let y = program.sum_to(&x.iter().collect::<SmallVec<[_; 4]>>(), &over, &shape);
                     (id, x, (smallvec![y], None))
+                }
+                Plan::KeptSum(program, x, over, shape, kept) => {
+                    let operands = x.iter().collect::<SmallVec<[_; 4]>>();
+                    let [numbers, sum] = program.map_and_sum_to(&operands, &over, &shape);
+                    self.arena.borrow_mut().store(kept, numbers);
+                    (id, x, (smallvec![sum], None))
                 }
                 Plan::Op(first, op, x, shape) => {
                     let (mut y, integers) = self.evaluate(op, first, id, &x, shape);
@@ -243,16 +251,23 @@ impl<T: Float> Tape<T> {
         let ready = |&p: &u32| arena.values[p as usize].clone();
         let parents = arena.parents(id);
         if let Op::Reduce(Reduce::Sum) = node.op {
-            // The sum of a pending expression that no other pending node reads is computed without
+            // The sum of a pending expression that nothing else reads is computed without
             // storing the expression.
             let x = parents[0];
             let below = arena.nodes[x as usize];
-            let joins = arena.joins(x) && below.readers == 0 && !below.has(SAVED);
+            let kept = below.readers > 0 || below.has(SAVED);
+            // An observer sees the two operations one by one.
+            let joins = arena.joins(x) && (!kept || self.observer.is_none());
             if joins && arena.shape(x).numel() > TINY {
                 return match arena.program(x) {
                     Ok((program, inputs)) => {
                         let inputs = inputs.iter().filter_map(ready).collect();
-                        Plan::Sum(program, inputs, *arena.shape(x), *arena.shape(id))
+                        let (over, shape) = (*arena.shape(x), *arena.shape(id));
+                        if kept {
+                            Plan::KeptSum(program, inputs, over, shape, x)
+                        } else {
+                            Plan::Sum(program, inputs, over, shape)
+                        }
                     }
                     Err(missing) => Plan::After(missing),
                 };
@@ -302,6 +317,14 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Arena<T> {
+    /// Stores the value of a node.
+    fn store(&mut self, id: u32, value: Tensor<T>) {
+        debug_assert_eq!(value.shape(), *self.shape(id), "{:?}", self.nodes[id as usize].op);
+        self.values[id as usize] = Some(value);
+        self.nodes[id as usize].flags &= !RELEASED;
+        self.clear_pending(id);
+    }
+
     /// Returns whether a node is computed inside the pointwise program of its reader.
     fn joins(&self, id: u32) -> bool {
         let node = &self.nodes[id as usize];

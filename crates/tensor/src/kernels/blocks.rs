@@ -119,6 +119,12 @@ impl<T> Source<T> {
         Source { base, layout }
     }
 
+    /// Returns the same source of elements of another type of the same size.
+    pub(super) fn cast<U>(&self) -> Source<U> {
+        debug_assert_eq!(size_of::<T>(), size_of::<U>());
+        Source { base: self.base.cast(), layout: self.layout }
+    }
+
     /// Creates a source that repeats one element `n` times.
     pub(crate) fn repeated(element: &T, n: usize) -> Self {
         Source { base: element, layout: Some(Collapsed::new(&[n], &[0])) }

@@ -3,6 +3,7 @@
 use super::blocks::{self, Source, Zip};
 use crate::machine::simd;
 use crate::number::Scalar;
+use std::slice::from_raw_parts_mut;
 
 /// A comparison of two elements. Every comparison with NaN is false, except `Ne`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +46,31 @@ fn each<T: Copy>(a: &[T], b: &[T], out: &mut [bool], f: impl Fn(T, T) -> bool) -
     true
 }
 
+/// Choices between bits. A mask of ones or zeros replaces the condition: from a condition, the compiler makes a choice
+/// between two addresses, and a load from each address that was chosen.
+mod bits {
+    use crate::machine::simd;
+
+    macro_rules! choices {
+        ($($t:ident)*) => { $(
+            pub(super) fn $t(mask: &[bool], a: &[$t], b: &[$t], out: &mut [$t]) {
+                simd(
+                    #[inline(always)]
+                    move || {
+                        for (((out, &which), &a), &b) in out.iter_mut().zip(mask).zip(a).zip(b) {
+                            let ones = $t::from(which).wrapping_neg();
+                            *out = (a & ones) | (b & !ones);
+                        }
+                    },
+                );
+            }
+        )* };
+    }
+    choices! { u8 u32 i64 }
+}
+
 macro_rules! compare_kernels {
-    ($($t:ident)*) => { $(
+    ($($t:ident as $bits:ident)*) => { $(
         impl CompareKernels for $t {
             unsafe fn compare(op: Comparison, [a, b]: [&Source<$t>; 2], out: &mut [bool]) {
                 // a < b is b > a, which also holds for NaN. So four loops are enough.
@@ -76,19 +100,15 @@ macro_rules! compare_kernels {
                 unsafe { blocks::zip(sources, out, loops) };
             }
             unsafe fn choose(mask: &Source<bool>, sources: [&Source<$t>; 2], out: &mut [$t]) {
-                // Both operands are read whatever the mask is, so that the loop has selects and no branches.
-                let loops: fn(&[bool], &[$t], &[$t], &mut [$t]) = |mask, a, b, out| simd(
-                    #[inline(always)]
-                    move || {
-                        for (((out, &which), &a), &b) in out.iter_mut().zip(mask).zip(a).zip(b) {
-                            *out = if which { a } else { b };
-                        }
-                    },
-                );
-                // SAFETY: the same contract.
-                unsafe { blocks::choose(mask, sources, out, loops) };
+                let [a, b] = sources.map(Source::cast::<$bits>);
+                // SAFETY: `$bits` has the size of `$t`, each result has the bits of an operand; and the same
+                // contract.
+                unsafe {
+                    let out = from_raw_parts_mut(out.as_mut_ptr().cast::<$bits>(), out.len());
+                    blocks::choose(mask, [&a, &b], out, bits::$bits);
+                }
             }
         }
     )* };
 }
-compare_kernels! { f32 f64 i64 u32 u8 bool }
+compare_kernels! { f32 as u32 f64 as i64 i64 as i64 u32 as u32 u8 as u8 bool as u8 }

@@ -40,7 +40,7 @@ pub trait FloatKernels: Pointwise + Gemm {
         targets: &[Shared<Self>],
         n: usize,
     );
-    /// Evaluates a program, and sums its results.
+    /// Evaluates a program, and sums its results, which are also written to `kept`, if it is given.
     ///
     /// # Safety
     /// As [`Program::sum_here`].
@@ -49,6 +49,7 @@ pub trait FloatKernels: Pointwise + Gemm {
         program: &Program,
         sources: &[Source<Self>],
         split: Split,
+        kept: Option<Shared<Self>>,
         sums: &mut [Self],
     );
     /// Computes the maximum of each window, and its position.
@@ -99,10 +100,11 @@ macro_rules! float_kernels {
                 program: &Program,
                 sources: &[Source<$t>],
                 split: Split,
+                kept: Option<Shared<$t>>,
                 sums: &mut [$t],
             ) {
                 // SAFETY: the same contract.
-                unsafe { program.sum_here(sources, split, sums) }
+                unsafe { program.sum_here(sources, split, kept, sums) }
             }
             fn max_pool(x: &[$t], sizes: PoolSizes, values: &mut [$t], positions: &mut [i64]) {
                 pool::max_pool(x, sizes, values, positions);

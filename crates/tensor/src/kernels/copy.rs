@@ -64,10 +64,10 @@ struct Planes {
 
 impl Planes {
     fn of(layout: &Collapsed) -> Option<Self> {
-        let columns = layout.inner();
-        if columns.0 < 2 || columns.1 == 1 || columns.1 == 0 {
+        if !layout.is_transposed() {
             return None;
         }
+        let columns = layout.inner();
         let (mut sizes, mut steps, mut places) =
             (SmallVec::<[usize; 8]>::new(), SmallVec::<[isize; 8]>::new(), SmallVec::<[isize; 8]>::new());
         let mut rows = None;
@@ -120,5 +120,78 @@ impl Planes {
                 }
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Debug;
+
+    /// Compares with a loop over all indices.
+    fn check<T: CopyKernel + Default + PartialEq + Debug>(
+        numbers: &[T],
+        shape: &[usize],
+        strides: &[isize],
+        offset: usize,
+    ) {
+        let n = shape.iter().product();
+        let (mut got, mut wanted) = (vec![T::default(); n], Vec::new());
+        for mut position in 0..n {
+            let mut at = offset as isize;
+            for (&size, &stride) in shape.iter().zip(strides).rev() {
+                at += (position % size) as isize * stride;
+                position /= size;
+            }
+            wanted.push(numbers[at as usize]);
+        }
+        // SAFETY: the loop above has met every element.
+        unsafe { T::copy(numbers[offset..].as_ptr(), Collapsed::new(shape, strides), &mut got) }
+        assert!(got == wanted, "shape {shape:?}, strides {strides:?}");
+    }
+
+    fn check_all<T: CopyKernel + Default + PartialEq + Debug>(of: impl Fn(usize) -> T) {
+        let numbers: Vec<T> = (0..40_000).map(of).collect();
+        for (rows, columns) in [(1, 9), (8, 8), (7, 9), (16, 33), (70, 37), (37, 130), (200, 3), (3, 200)] {
+            let (r, c) = (rows as isize, columns as isize);
+            // Transposed; with gaps between the columns; behind an offset; with rows in reverse.
+            check(&numbers, &[rows, columns], &[1, r], 0);
+            check(&numbers, &[rows, columns], &[1, r + 3], 5);
+            check(&numbers, &[rows, columns], &[1, -r], rows * columns);
+            check(&numbers, &[rows, columns], &[-1, r], rows);
+            check(&numbers, &[rows, columns], &[c, 1], 1);
+            check(&numbers, &[rows, columns], &[0, 2], 1);
+            // Many matrices, before, between and around the two axes.
+            check(&numbers, &[2, rows, columns], &[r * c, 1, r], 0);
+            check(&numbers, &[rows, 2, columns], &[1, r * c, r], 0);
+            check(&numbers, &[rows, 3, columns], &[1, 0, r], 0);
+            check(&numbers, &[2, rows, 2, columns], &[2 * r * c, 1, r * c, r], 3);
+            check(&numbers, &[columns, rows, 2], &[r, 1, r * c], 0);
+            check(&numbers, &[1, rows, 1, columns], &[7, 1, 9, r], 0);
+        }
+        check(&numbers, &[0, 5], &[1, 9], 0);
+        check(&numbers, &[5, 0], &[1, 9], 0);
+        check(&numbers, &[], &[], 4);
+        // Two axes of neighbours, which overlap.
+        check(&numbers, &[9, 10, 11], &[1, 1, 12], 0);
+    }
+
+    #[test]
+    fn copies_agree_with_loops_f32() {
+        // Every pattern of bits is kept, also of NaN.
+        check_all(|i| i as u32 * 107_374);
+        check_all(|i| f32::from_bits(0x7f80_0000 - i as u32));
+    }
+
+    #[test]
+    fn copies_agree_with_loops_f64() {
+        check_all(|i| i as f64 * 0.5);
+        check_all(|i| (i as i64).wrapping_mul(0x1234_5678_9abc));
+    }
+
+    #[test]
+    fn copies_agree_with_loops_bytes() {
+        check_all(|i| (i * 7 % 251) as u8);
+        check_all(|i| i % 3 == 0);
     }
 }

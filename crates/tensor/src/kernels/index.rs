@@ -24,6 +24,26 @@ pub(crate) unsafe fn select<T: Scalar>(
     let adjacent = Cursor::new(rows, 0).adjacent(rows.numel()).is_some();
     let width = rows.numel();
     let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
+    if width == 1 {
+        return ranges(out.len(), out.len(), 1, |range| {
+            let base = base.get().cast_const();
+            let (block, mut first) = (range.start / index.len(), range.start % index.len());
+            let mut outer = Cursor::new(outer, block);
+            let mut done = range.start;
+            while done < range.end {
+                let start = outer.next_run(1).0;
+                let index = &index[first..index.len().min(first + range.end - done)];
+                // SAFETY: by the contract; the cursor stays within its layout, and the ranges are disjoint.
+                let out = unsafe { std::slice::from_raw_parts_mut(to.get().add(done), index.len()) };
+                for (to, &i) in out.iter_mut().zip(index) {
+                    // SAFETY: as above.
+                    *to = unsafe { *base.offset(start + i as isize * step) };
+                }
+                done += index.len();
+                first = 0;
+            }
+        });
+    }
     ranges(out.len() / width, out.len(), 1, |lines| {
         let base = base.get().cast_const();
         let (block, mut at) = (lines.start / index.len(), lines.start % index.len());
@@ -38,9 +58,7 @@ pub(crate) unsafe fn select<T: Scalar>(
             unsafe {
                 let row = to.get().add(line * width);
                 let from = base.offset(start + index[at] as isize * step);
-                if width == 1 {
-                    *row = *from;
-                } else if adjacent {
+                if adjacent {
                     std::ptr::copy_nonoverlapping(from, row, width);
                 } else {
                     let row = std::slice::from_raw_parts_mut(row, width);

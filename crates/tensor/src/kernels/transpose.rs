@@ -7,8 +7,12 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::gemm::Vector;
+use crate::machine::Isa;
 #[cfg(target_arch = "x86_64")]
-use crate::machine::{Isa, Kernel, x86};
+use crate::machine::{Kernel, x86};
+use std::ops::Range;
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256, __m256d};
 
 /// A matrix whose columns are contiguous: element (i, j) is `source[i + j·step]`. It is copied to `target[i·row + j]`.
 #[derive(Clone, Copy)]
@@ -42,45 +46,35 @@ pub(super) trait Transpose: Copy {
 impl Transpose for u8 {}
 impl Transpose for bool {}
 
-/// Types of the size of a float are copied as floats: a copy through a vector keeps every bit.
+/// Types of the size of a float are copied as floats: a copy through a vector keeps every bit. Vectors of 256 bits
+/// are enough: transposing wider ones takes more steps for each element.
 macro_rules! as_floats {
-    ($($t:ident as $float:ident: $of_64:ident $of_32:ident;)*) => { $(
+    ($($t:ident as $float:ident: $vector:ident;)*) => { $(
         impl Transpose for $t {
             unsafe fn transpose(matrix: Transposed<$t>) {
-                let done = tiled!(matrix as $float: $of_64 $of_32);
+                #[cfg(target_arch = "x86_64")]
+                let done = if x86::level() >= x86::AVX2 {
+                    let Transposed { source, step, target, row, sizes } = matrix;
+                    let (source, target) = (source.cast::<$float>(), target.cast::<$float>());
+                    let matrix = Transposed { source, step, target, row, sizes };
+                    // SAFETY: the processor has the instructions; and by the contract.
+                    unsafe { x86::avx2(Tiles::<$vector> { matrix }) }
+                } else {
+                    [0, 0]
+                };
+                #[cfg(not(target_arch = "x86_64"))]
+                let done = [0, 0];
                 // SAFETY: the same contract.
                 unsafe { squares(matrix, done) }
             }
         }
     )* };
 }
-#[cfg(target_arch = "x86_64")]
-macro_rules! tiled {
-    ($matrix:ident as $float:ident: $of_64:ident $of_32:ident) => {{
-        use std::arch::x86_64::{$of_32, $of_64};
-        let Transposed { source, step, target, row, sizes } = $matrix;
-        let (source, target) = (source.cast::<$float>(), target.cast::<$float>());
-        let matrix = Transposed { source, step, target, row, sizes };
-        match x86::level() {
-            // SAFETY: `level` names instructions that the processor has; and by the contract.
-            x86::AVX512 => unsafe { x86::avx512(Tiles::<$of_64> { matrix }) },
-            // SAFETY: as above.
-            x86::AVX2 => unsafe { x86::avx2(Tiles::<$of_32> { matrix }) },
-            _ => [0, 0],
-        }
-    }};
-}
-#[cfg(not(target_arch = "x86_64"))]
-macro_rules! tiled {
-    ($($matrix:tt)*) => {
-        [0, 0]
-    };
-}
 as_floats! {
-    f32 as f32: __m512 __m256;
-    u32 as f32: __m512 __m256;
-    f64 as f64: __m512d __m256d;
-    i64 as f64: __m512d __m256d;
+    f32 as f32: __m256;
+    u32 as f32: __m256;
+    f64 as f64: __m256d;
+    i64 as f64: __m256d;
 }
 
 /// Copies the whole tiles of a matrix. Returns the numbers of rows and columns that are copied.
@@ -120,7 +114,7 @@ impl<V: Vector> Kernel for Tiles<V> {
 /// As [`Transpose::transpose`].
 unsafe fn squares<T: Copy>(matrix: Transposed<T>, done: [usize; 2]) {
     let Transposed { source, step, target, row, sizes: [rows, columns] } = matrix;
-    let square = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
+    let square = |rows: Range<usize>, columns: Range<usize>| {
         for i in rows {
             for j in columns.clone() {
                 // SAFETY: by the contract.
@@ -131,7 +125,7 @@ unsafe fn squares<T: Copy>(matrix: Transposed<T>, done: [usize; 2]) {
             }
         }
     };
-    let part = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
+    let part = |rows: Range<usize>, columns: Range<usize>| {
         for top in rows.clone().step_by(SQUARE) {
             for left in columns.clone().step_by(SQUARE) {
                 let (bottom, right) = (rows.end.min(top + SQUARE), columns.end.min(left + SQUARE));
@@ -141,4 +135,34 @@ unsafe fn squares<T: Copy>(matrix: Transposed<T>, done: [usize; 2]) {
     };
     part(0..done[0], done[1]..columns);
     part(done[0]..rows, 0..columns);
+}
+
+/// Returns the side of the tiles that [`turn`] transposes in a kernel for this instruction set; 0 if it has none.
+#[inline(always)]
+pub(super) fn side<T, I: Isa>() -> usize {
+    let bits = if cfg!(target_arch = "x86_64") && I::FMA { 256 } else { 0 };
+    match size_of::<T>() {
+        4 | 8 => bits / 8 / size_of::<T>(),
+        _ => 0,
+    }
+}
+
+/// Transposes one tile: `to[i·row + j] = from[i + j·step]` for i and j below [`side`].
+///
+/// # Safety
+/// `side::<T, I>()` is not 0, both pointers lead to these elements, which do not overlap, and the caller is a kernel
+/// for `I`.
+#[inline(always)]
+pub(super) unsafe fn turn<T: Copy, I: Isa>(from: *const T, step: usize, to: *mut T, row: usize) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: by the contract. Vectors of floats copy elements of the same size with every bit.
+    unsafe {
+        if size_of::<T>() == 4 {
+            __m256::transpose(from.cast(), step as isize, 8, to.cast(), row);
+        } else {
+            __m256d::transpose(from.cast(), step as isize, 4, to.cast(), row);
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    unreachable!("no tiles: {from:p} {step} {to:p} {row} {}", I::NAME);
 }

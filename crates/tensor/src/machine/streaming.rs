@@ -6,8 +6,9 @@
 //!
 //! A result that fits the last cache is written as usual, because the next operation finds it there.
 
-/// Results of at least this many bytes are streamed: the last cache of most processors holds no more.
-const STREAMED: usize = 32 << 20;
+/// Results of at least this many bytes are streamed: the last cache of most processors holds no more. In tests, small
+/// results are streamed, too.
+const STREAMED: usize = if cfg!(test) { 1 << 14 } else { 32 << 20 };
 
 /// Returns whether a new result of this size is written past the caches.
 #[inline]

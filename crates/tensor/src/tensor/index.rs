@@ -390,6 +390,7 @@ fn choose<T: Element>(
     b: &Tensor<T>,
 ) -> Tensor<T> {
     let mut out = Tensor::<T>::empty(shape);
+    let (mask, a, b) = (mask.near(), a.near(), b.near());
     let (mask, a, b) = (mask.source(&shape), a.source(&shape), b.source(&shape));
     // SAFETY: each source has the elements of its tensor, broadcast to `shape`.
     unsafe { T::choose(&mask, [&a, &b], out.fresh_mut()) }

@@ -85,12 +85,12 @@ pub(crate) unsafe fn in_parallel<T: Pointwise>(
 }
 
 /// Applies a step piece by piece: a piece of the result is computed in the innermost cache and then written
-/// past the caches.
+/// past the caches. The stores of a piece wait in the store buffer while the next piece is computed.
 ///
 /// # Safety
 /// As [`PointwiseStep::run`].
 unsafe fn streamed<T: Pointwise>(step: &PointwiseStep<T>) {
-    const PIECE: usize = 1024;
+    const PIECE: usize = 512;
     #[repr(align(64))]
     struct Aligned<T>([MaybeUninit<T>; PIECE]);
     let mut piece = Aligned::<T>([MaybeUninit::uninit(); PIECE]);

@@ -77,11 +77,12 @@ macro_rules! integer_arithmetic {
         impl Arithmetic for $t {
             fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self> {
                 let mut out = Tensor::empty(shape);
+                let (a, b) = (a.near(), b.near());
                 let sources = [&a.source(&shape), &b.source(&shape)];
                 // SAFETY: each source has the elements of its tensor, broadcast to `shape`.
                 let fits = unsafe { $t::zip(op, sources, out.fresh_mut()) };
                 if fits != Some(true) {
-                    one_by_one(op, [a, b], shape, out.fresh_mut(), formula::$t(op));
+                    one_by_one(op, [&a, &b], shape, out.fresh_mut(), formula::$t(op));
                 }
                 out
             }

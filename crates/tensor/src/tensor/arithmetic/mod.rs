@@ -127,8 +127,9 @@ macro_rules! float_arithmetic {
 }
 float_arithmetic! { f32 f64 }
 
-/// Applies `f` to each element.
-fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
+/// Applies `f` to each element. `f` is copied to the thread that runs it: the compiler must see that no store changes what
+/// it has captured.
+fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U + Sync + Copy) -> Tensor<U> {
     let x = x.contiguous();
     let from = x.as_slice().unwrap_or_default();
     let mut out = Tensor::<U>::empty(x.shape());
@@ -136,6 +137,7 @@ fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U + Sync) -> Ten
     ranges(n, n, 64, |range| {
         // SAFETY: the ranges are disjoint parts of the result, which has as many elements as `from`.
         let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
+        let f = f;
         for (to, &x) in to.iter_mut().zip(&from[range]) {
             *to = f(x);
         }
@@ -146,6 +148,7 @@ fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U + Sync) -> Ten
 /// Compares the elements of two operands, both broadcast to `shape`.
 fn compare<T: Element>(op: Comparison, a: &Tensor<T>, b: &Tensor<T>, shape: Shape) -> Tensor<bool> {
     let mut out = Tensor::empty(shape);
+    let (a, b) = (a.near(), b.near());
     let (a, b) = (a.source(&shape), b.source(&shape));
     // SAFETY: each source has the elements of its tensor, broadcast to `shape`.
     unsafe { T::compare(op, [&a, &b], out.fresh_mut()) }
@@ -387,7 +390,7 @@ macro_rules! comparisons {
                     Given::Number(c) => match T::number(c) {
                         Some(c) => compare_with(Comparison::$Op, self, c),
                         // No element has this value.
-                        None => each(self, |x| matches!(c.order(x), $orders)),
+                        None => each(self, move |x| matches!(c.order(x), $orders)),
                     },
                 }
             }
