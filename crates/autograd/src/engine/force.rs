@@ -132,8 +132,10 @@ impl<T: Float> Tape<T> {
                     (id, x, (smallvec![y], None))
                 }
                 Plan::KeptSum(program, x, over, shape, kept) => {
-                    let operands = x.iter().collect::<SmallVec<[_; 4]>>();
-                    let [numbers, sum] = program.map_and_sum_to(&operands, &over, &shape);
+                    let [numbers, sum] = {
+                        let operands = x.iter().collect::<SmallVec<[_; 4]>>();
+                        program.map_and_sum_to(&operands, &over, &shape)
+                    };
                     self.arena.borrow_mut().store(kept, numbers);
                     (id, x, (smallvec![sum], None))
                 }

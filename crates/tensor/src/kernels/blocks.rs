@@ -170,8 +170,7 @@ impl<T: Copy> BlockReader<T> {
                         // SAFETY: the cursor stays within the input, and the block has room for
                         // `BLOCK` numbers.
                         unsafe {
-                            from_raw_parts_mut(*block, BLOCK)
-                                .fill(*base.offset(offset));
+                            from_raw_parts_mut(*block, BLOCK).fill(*base.offset(offset));
                         }
                     }
                     // SAFETY: the cursor belongs to this input, and `n` is `BLOCK` at most.

@@ -11,10 +11,10 @@
 //! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
 //! although other crates can hardly construct its arguments.
 
+use super::blocks::Source;
 use super::conv::{self, ConvSizes};
 use super::gemm::{self, Gemm, MatRef};
 use super::map_axis;
-use super::blocks::Source;
 use super::pointwise::{Pointwise, Program, Split};
 use super::pool::{self, PoolSizes};
 use crate::geometry::SparseRows;

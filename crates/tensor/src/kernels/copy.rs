@@ -68,8 +68,11 @@ impl Planes {
             return None;
         }
         let columns = layout.inner();
-        let (mut sizes, mut steps, mut places) =
-            (SmallVec::<[usize; 8]>::new(), SmallVec::<[isize; 8]>::new(), SmallVec::<[isize; 8]>::new());
+        let (mut sizes, mut steps, mut places) = (
+            SmallVec::<[usize; 8]>::new(),
+            SmallVec::<[isize; 8]>::new(),
+            SmallVec::<[isize; 8]>::new(),
+        );
         let mut rows = None;
         let mut place = layout.numel();
         let outer = layout.outer()?;
@@ -152,7 +155,9 @@ mod tests {
 
     fn check_all<T: CopyKernel + Default + PartialEq + Debug>(of: impl Fn(usize) -> T) {
         let numbers: Vec<T> = (0..40_000).map(of).collect();
-        for (rows, columns) in [(1, 9), (8, 8), (7, 9), (16, 33), (70, 37), (37, 130), (200, 3), (3, 200)] {
+        for (rows, columns) in
+            [(1, 9), (8, 8), (7, 9), (16, 33), (70, 37), (37, 130), (200, 3), (3, 200)]
+        {
             let (r, c) = (rows as isize, columns as isize);
             // Transposed; with gaps between the columns; behind an offset; with rows in reverse.
             check(&numbers, &[rows, columns], &[1, r], 0);

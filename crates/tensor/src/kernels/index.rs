@@ -34,7 +34,8 @@ pub(crate) unsafe fn select<T: Scalar>(
                 let start = outer.next_run(1).0;
                 let index = &index[first..index.len().min(first + range.end - done)];
                 // SAFETY: by the contract; the cursor stays within its layout, and the ranges are disjoint.
-                let out = unsafe { std::slice::from_raw_parts_mut(to.get().add(done), index.len()) };
+                let out =
+                    unsafe { std::slice::from_raw_parts_mut(to.get().add(done), index.len()) };
                 for (to, &i) in out.iter_mut().zip(index) {
                     // SAFETY: as above.
                     *to = unsafe { *base.offset(start + i as isize * step) };

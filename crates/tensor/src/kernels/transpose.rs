@@ -10,9 +10,9 @@ use super::gemm::Vector;
 use crate::machine::Isa;
 #[cfg(target_arch = "x86_64")]
 use crate::machine::{Kernel, x86};
-use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d};
+use std::ops::Range;
 
 /// A matrix whose columns are contiguous: element (i, j) is `source[i + j·step]`. It is copied to `target[i·row + j]`.
 #[derive(Clone, Copy)]

@@ -69,7 +69,9 @@ impl Program {
                 join(
                     cost,
                     &mut || unsafe { self.add_up(sources, start, [half, n, inner], kept, out1) },
-                    &mut || unsafe { self.add_up(sources, second, [outer - half, n, inner], kept, out2) },
+                    &mut || unsafe {
+                        self.add_up(sources, second, [outer - half, n, inner], kept, out2)
+                    },
                 );
             }
             Cut::Middle(half) => {
@@ -80,7 +82,9 @@ impl Program {
                 join(
                     cost,
                     &mut || unsafe { self.add_up(sources, start, [1, half, inner], kept, out) },
-                    &mut || unsafe { self.add_up(sources, second, [1, n - half, inner], kept, rest) },
+                    &mut || unsafe {
+                        self.add_up(sources, second, [1, n - half, inner], kept, rest)
+                    },
                 );
                 for (sum, &more) in out.iter_mut().zip(rest.iter()) {
                     *sum = *sum + more;

@@ -337,9 +337,10 @@ impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
                 for j in (0..n).step_by(side) {
                     let j = j.min(n - side);
                     for lane in (0..SIDE).step_by(side) {
-                        let (from, to) =
-                            (&rows[lane * n + j..], &mut square[j * SIDE + lane..]);
-                        assert!(from.len() > (side - 1) * (n + 1) && to.len() > (side - 1) * (SIDE + 1));
+                        let (from, to) = (&rows[lane * n + j..], &mut square[j * SIDE + lane..]);
+                        assert!(
+                            from.len() > (side - 1) * (n + 1) && to.len() > (side - 1) * (SIDE + 1)
+                        );
                         // SAFETY: just checked: the last element of the tile lies within both slices.
                         unsafe { turn::<T, I>(from.as_ptr(), n, to.as_mut_ptr(), SIDE) };
                     }

@@ -413,12 +413,34 @@ fn powers_of_single_precision_are_rounded_once() {
     numbers.extend((0..300).map(|i| i as f32 - 20.0));
     numbers.extend([-0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN]);
     let x = Tensor::from(numbers.clone());
-    let exponents =
-        [0.0, -0.0, 1.0, 2.0, 3.0, -1.0, 0.5, -0.5, 1.7, 40.0, -40.0, 1e-3, 1e30, -1e30, f32::INFINITY, f32::NAN];
+    let exponents = [
+        0.0,
+        -0.0,
+        1.0,
+        2.0,
+        3.0,
+        -1.0,
+        0.5,
+        -0.5,
+        1.7,
+        40.0,
+        -40.0,
+        1e-3,
+        1e30,
+        -1e30,
+        f32::INFINITY,
+        f32::NAN,
+    ];
     for p in exponents {
         let [unary, binary] =
             [x.powf(f64::from(p)), x.pow(&Tensor::full(&[numbers.len()], f64::from(p)))];
-        assert!(unary.to_vec().iter().zip(binary.to_vec()).all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()));
+        assert!(
+            unary
+                .to_vec()
+                .iter()
+                .zip(binary.to_vec())
+                .all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan())
+        );
         for (&x, y) in numbers.iter().zip(unary.to_vec()) {
             let want = f64::from(x).powf(f64::from(p));
             let next = f64::from((want as f32).abs().next_up()) - f64::from((want as f32).abs());

@@ -311,6 +311,8 @@ fn operators_on_large_tensors_are_exact_or_name_the_first_that_does_not_fit() {
         let to = "does not fit u8 (0 to 255): cast first, for example x.cast::<i64>()";
         panics_here(&format!("add: 200 + 60 {to}"), || drop(&bytes + &others));
         panics_here(&format!("mul: 200 * 60 {to}"), || drop(&bytes * &others));
-        panics_here(&format!("sub: 1 - 200 {to}"), || drop(Tensor::<u8>::full_of(&[2000], 1) - &bytes));
+        panics_here(&format!("sub: 1 - 200 {to}"), || {
+            drop(Tensor::<u8>::full_of(&[2000], 1) - &bytes)
+        });
     }
 }
