@@ -158,6 +158,37 @@ fn indexing(c: &mut Criterion) {
     group.finish();
 }
 
+/// Measures what is bound by memory: copies in another order, choices, integers.
+fn memory(c: &mut Criterion) {
+    let mut group = c.benchmark_group("memory");
+    let n = 1 << 22;
+    let (x, y) = (normal(&[2048, 2048]), normal(&[2048, 2048]));
+    let images = normal(&[64, 64, 28, 28]);
+    group.throughput(Throughput::Elements(n));
+    group.bench_function("transpose", |b| b.iter(|| x.t().contiguous()));
+    group.bench_function("add a transposed matrix", |b| b.iter(|| &x + &y.t()));
+    group.bench_function("greater", |b| b.iter(|| x.gt(&y)));
+    let mask = x.gt(&y);
+    group.bench_function("where", |b| b.iter(|| Tensor::where_(&mask, &x, &y)));
+    let (whole, other) = ((&x * 1e3).cast::<i64>(), (&y * 1e3).cast::<i64>());
+    group.bench_function("add i64", |b| b.iter(|| &whole + &other));
+    let (bytes, ones) = (whole.remainder(100).cast::<u8>(), Tensor::<u8>::ones_of(&[2048, 2048]));
+    group.bench_function("add u8", |b| b.iter(|| &bytes + &ones));
+    group.bench_function("cast u8 to f32", |b| b.iter(|| bytes.cast::<f32>()));
+    group.throughput(Throughput::Elements(images.numel() as u64));
+    let permuted = images.permute(&[0, 2, 3, 1]);
+    group.bench_function("NCHW to NHWC", |b| b.iter(|| permuted.contiguous()));
+    let large = normal(&[1 << 24]);
+    group.throughput(Throughput::Elements(1 << 24));
+    group.bench_function("add 16 M", |b| b.iter(|| &large + &large));
+    group.bench_function("sum 16 M", |b| b.iter(|| large.sum_all()));
+    let scores = normal(&[100_000, 10]);
+    group.throughput(Throughput::Elements(1_000_000));
+    group.bench_function("argmax of rows of 10", |b| b.iter(|| scores.argmax(-1, false)));
+    group.bench_function("sum of rows of 10", |b| b.iter(|| scores.sum(&[-1], false)));
+    group.finish();
+}
+
 /// Measures layers of the networks in `examples` with batches of 64: the forward pass and the gradients with
 /// respect to the input and to the weight.
 fn convolution(c: &mut Criterion) {
@@ -193,5 +224,15 @@ fn convolution(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, pointwise, reduce, rows, matmul, contraction, indexing, convolution);
+criterion_group!(
+    benches,
+    pointwise,
+    reduce,
+    rows,
+    matmul,
+    contraction,
+    indexing,
+    memory,
+    convolution
+);
 criterion_main!(benches);

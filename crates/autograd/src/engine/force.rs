@@ -26,6 +26,8 @@ enum Plan<T: Float> {
     Program(Program, Inputs<T>, Shape),
     /// A pointwise program over the first shape, followed by a sum to the second shape.
     Sum(Program, Inputs<T>, Shape, Shape),
+    /// The same where the results of the program are read later: they are stored as the value of this node.
+    KeptSum(Program, Inputs<T>, Shape, Shape, u32),
     /// Any other operation, with the node of its first output.
     Op(u32, Op, Inputs<T>, Shape),
 }
@@ -134,6 +136,16 @@ impl<T: Float> Tape<T> {
                 Plan::Sum(program, x, over, shape) => {
                     let y = program.sum_to(&x.iter().collect::<SmallVec<[_; 4]>>(), &over, &shape);
                     (id, x, Made::One(y))
+                }
+                Plan::KeptSum(program, x, over, shape, kept) => {
+                    let [numbers, sum] = {
+                        let operands = x.iter().collect::<SmallVec<[_; 4]>>();
+                        program.map_and_sum_to(&operands, &over, &shape)
+                    };
+                    let arena = &mut *self.arena.borrow_mut();
+                    arena.store(kept, numbers);
+                    arena.clear_pending(kept);
+                    (id, x, Made::One(sum))
                 }
                 Plan::Op(first, op, x, shape) => {
                     let mut made = self.evaluate(op, first, id, &x, shape);
@@ -256,16 +268,23 @@ impl<T: Float> Tape<T> {
         }
         let parents = arena.parents(id);
         if let Op::Reduce(Reduce::Sum) = node.op {
-            // The sum of a pending expression that no other pending node reads is computed without
+            // The sum of a pending expression that nothing else reads is computed without
             // storing the expression.
             let x = parents[0];
             let below = arena.nodes[x as usize];
-            let joins = arena.joins(x) && below.readers == 0 && !below.has(SAVED);
+            let kept = below.readers > 0 || below.has(SAVED);
+            // An observer sees the two operations one by one.
+            let joins = arena.joins(x) && (!kept || self.observer.is_none());
             if joins && arena.shape(x).numel() > TINY {
                 return match arena.program(x) {
                     Ok((program, inputs)) => {
                         let inputs = arena.computed(&inputs);
-                        Plan::Sum(program, inputs, *arena.shape(x), *arena.shape(id))
+                        let (over, shape) = (*arena.shape(x), *arena.shape(id));
+                        if kept {
+                            Plan::KeptSum(program, inputs, over, shape, x)
+                        } else {
+                            Plan::Sum(program, inputs, over, shape)
+                        }
                     }
                     Err(missing) => Plan::After(missing),
                 };
@@ -312,7 +331,7 @@ impl<T: Float> Tape<T> {
 }
 
 impl<T: Float> Arena<T> {
-    /// Stores the computed value of a node.
+    /// Stores the value of a node.
     #[inline]
     fn store(&mut self, id: u32, value: Tensor<T>) {
         debug_assert_eq!(value.shape(), *self.shape(id), "{:?}", self.nodes[id as usize].op);

@@ -11,10 +11,11 @@
 //! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
 //! although other crates can hardly construct its arguments.
 
+use super::blocks::Source;
 use super::conv::{self, ConvSizes};
 use super::gemm::{self, Gemm, MatRef};
 use super::map_axis;
-use super::pointwise::{Pointwise, Program, ProgramInput, Split};
+use super::pointwise::{Pointwise, Program, Split};
 use super::pool::{self, PoolSizes};
 use super::reduce::ReducedSizes;
 use super::rows::{self, LayerNormGradient};
@@ -37,19 +38,20 @@ pub trait FloatKernels: Pointwise + Gemm {
     #[doc(hidden)]
     unsafe fn evaluate(
         program: &Program,
-        sources: &[ProgramInput<Self>],
+        sources: &[Source<Self>],
         targets: &[Shared<Self>],
         n: usize,
     );
-    /// Evaluates a program, and sums its results.
+    /// Evaluates a program, and sums its results, which are also written to `kept`, if it is given.
     ///
     /// # Safety
     /// As [`Program::sum_here`].
     #[doc(hidden)]
     unsafe fn program_sum(
         program: &Program,
-        sources: &[ProgramInput<Self>],
+        sources: &[Source<Self>],
         split: Split,
+        kept: Option<Shared<Self>>,
         sums: &mut [Self],
     );
     /// Computes the maximum of each window, and its position.
@@ -119,7 +121,7 @@ macro_rules! float_kernels {
         impl FloatKernels for $t {
             unsafe fn evaluate(
                 program: &Program,
-                sources: &[ProgramInput<$t>],
+                sources: &[Source<$t>],
                 targets: &[Shared<$t>],
                 n: usize,
             ) {
@@ -128,12 +130,13 @@ macro_rules! float_kernels {
             }
             unsafe fn program_sum(
                 program: &Program,
-                sources: &[ProgramInput<$t>],
+                sources: &[Source<$t>],
                 split: Split,
+                kept: Option<Shared<$t>>,
                 sums: &mut [$t],
             ) {
                 // SAFETY: the same contract.
-                unsafe { program.sum_here(sources, split, sums) }
+                unsafe { program.sum_here(sources, split, kept, sums) }
             }
             fn max_pool(x: &[$t], sizes: PoolSizes, values: &mut [$t], positions: &mut [i64]) {
                 pool::max_pool(x, sizes, values, positions);

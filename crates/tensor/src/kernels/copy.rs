@@ -1,10 +1,9 @@
 //! Copies of strided tensors into row-major order.
 
+use super::transpose::{Transpose, Transposed};
 use crate::layout::{Collapsed, Cursor};
-
-/// Side of the square tiles in which a transposed matrix is copied: a tile of the source and a tile
-/// of the target stay in the cache.
-const TILE: usize = 16;
+use crate::machine::{Shared, ranges};
+use smallvec::SmallVec;
 
 /// Copies of one element type, compiled once in this crate.
 pub trait CopyKernel: Copy {
@@ -28,39 +27,176 @@ macro_rules! copy_kernels {
 }
 copy_kernels! { f32 f64 i64 u32 u8 bool }
 
-/// Writes the elements of a layout to `out` in row-major order.
+/// Writes the elements of a layout to `out` in row-major order, on several threads.
 ///
 /// # Safety
 /// `base` is the first element of the tensor that `layout` belongs to.
-unsafe fn copy<T: Copy>(base: *const T, layout: Collapsed, out: &mut [T]) {
-    assert_eq!(layout.numel(), out.len());
-    if out.is_empty() {
+unsafe fn copy<T: Transpose + Send + Sync>(base: *const T, layout: Collapsed, out: &mut [T]) {
+    let n = layout.numel();
+    assert_eq!(n, out.len());
+    if n == 0 {
         return;
     }
-    let (len, step) = layout.inner();
-    let transposed =
-        layout.outer().filter(|outer| step != 1 && step != 0 && outer.inner().1 == 1 && len >= 4);
-    let Some(rows) = transposed else {
-        // SAFETY: by the contract; `out` is as long as the layout.
-        unsafe { Cursor::new(layout, 0).read(base, out) };
-        return;
-    };
-    // The rows of the result are strided in memory, and its columns are contiguous: copy square
-    // tiles.
-    let (height, _) = rows.inner();
-    let mut planes = rows.outer().map(|planes| Cursor::new(planes, 0));
-    for plane in out.chunks_exact_mut(height * len) {
-        let offset = planes.as_mut().map_or(0, |planes| planes.next_run(1).0);
-        for top in (0..height).step_by(TILE) {
-            for left in (0..len).step_by(TILE) {
-                for i in top..height.min(top + TILE) {
-                    for j in left..len.min(left + TILE) {
-                        // SAFETY: rows and columns stay within the layout.
-                        plane[i * len + j] =
-                            unsafe { *base.offset(offset + i as isize + j as isize * step) };
-                    }
-                }
+    if let Some(planes) = Planes::of(&layout) {
+        // SAFETY: the same contract.
+        return unsafe { planes.copy(base, out) };
+    }
+    let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
+    ranges(n, n, 64, |range| {
+        // SAFETY: by the contract; `out` is as long as the layout, and the ranges are disjoint.
+        unsafe {
+            let out = std::slice::from_raw_parts_mut(to.get().add(range.start), range.len());
+            Cursor::new(layout, range.start).read(base.get().cast_const(), out);
+        }
+    });
+}
+
+/// A layout whose last axis is strided, and which has another axis of neighbours: for each index of the other
+/// axes, these two axes are a transposed matrix.
+struct Planes {
+    /// The offsets of the matrices in the source and in the result.
+    others: [Collapsed; 2],
+    /// The axis of neighbours: its size, and its stride in the result.
+    rows: (usize, usize),
+    /// The last axis: its size, and its stride in the source.
+    columns: (usize, isize),
+}
+
+impl Planes {
+    fn of(layout: &Collapsed) -> Option<Self> {
+        if !layout.is_transposed() {
+            return None;
+        }
+        let columns = layout.inner();
+        let (mut sizes, mut steps, mut places) = (
+            SmallVec::<[usize; 8]>::new(),
+            SmallVec::<[isize; 8]>::new(),
+            SmallVec::<[isize; 8]>::new(),
+        );
+        let mut rows = None;
+        let mut place = layout.numel();
+        let outer = layout.outer()?;
+        for (size, step) in outer.axes() {
+            place /= size;
+            if step == 1 && rows.is_none() {
+                rows = Some((size, place));
+            } else {
+                sizes.push(size);
+                steps.push(step);
+                places.push(place as isize);
             }
         }
+        let others = [Collapsed::new(&sizes, &steps), Collapsed::new(&sizes, &places)];
+        Some(Planes { others, rows: rows?, columns })
+    }
+
+    /// Copies all matrices.
+    ///
+    /// # Safety
+    /// As [`copy`].
+    unsafe fn copy<T: Transpose + Send + Sync>(&self, base: *const T, out: &mut [T]) {
+        /// Rows that one thread copies at least, to leave whole tiles to the others.
+        const STRIPE: usize = 64;
+        let ((height, row), (width, step)) = (self.rows, self.columns);
+        let stripes = height.div_ceil(STRIPE);
+        let n = out.len();
+        let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
+        ranges(n / (height * width) * stripes, n, 1, |range| {
+            let [mut from, mut into] =
+                self.others.map(|others| Cursor::new(others, range.start / stripes));
+            let (mut source, mut target) = (from.next_run(1).0, into.next_run(1).0);
+            for (k, at) in range.enumerate() {
+                if k > 0 && at % stripes == 0 {
+                    (source, target) = (from.next_run(1).0, into.next_run(1).0);
+                }
+                let first = at % stripes * STRIPE;
+                let rows = STRIPE.min(height - first);
+                // SAFETY: by the contract; the stripe lies within the layout, and each is copied once.
+                unsafe {
+                    T::transpose(Transposed {
+                        source: base.get().cast_const().offset(source + first as isize),
+                        step,
+                        target: to.get().offset(target).add(first * row),
+                        row,
+                        sizes: [rows, width],
+                    });
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Debug;
+
+    /// Compares with a loop over all indices.
+    fn check<T: CopyKernel + Default + PartialEq + Debug>(
+        numbers: &[T],
+        shape: &[usize],
+        strides: &[isize],
+        offset: usize,
+    ) {
+        let n = shape.iter().product();
+        let (mut got, mut wanted) = (vec![T::default(); n], Vec::new());
+        for mut position in 0..n {
+            let mut at = offset as isize;
+            for (&size, &stride) in shape.iter().zip(strides).rev() {
+                at += (position % size) as isize * stride;
+                position /= size;
+            }
+            wanted.push(numbers[at as usize]);
+        }
+        // SAFETY: the loop above has met every element.
+        unsafe { T::copy(numbers[offset..].as_ptr(), Collapsed::new(shape, strides), &mut got) }
+        assert!(got == wanted, "shape {shape:?}, strides {strides:?}");
+    }
+
+    fn check_all<T: CopyKernel + Default + PartialEq + Debug>(of: impl Fn(usize) -> T) {
+        let numbers: Vec<T> = (0..40_000).map(of).collect();
+        for (rows, columns) in
+            [(1, 9), (8, 8), (7, 9), (16, 33), (70, 37), (37, 130), (200, 3), (3, 200)]
+        {
+            let (r, c) = (rows as isize, columns as isize);
+            // Transposed; with gaps between the columns; behind an offset; with rows in reverse.
+            check(&numbers, &[rows, columns], &[1, r], 0);
+            check(&numbers, &[rows, columns], &[1, r + 3], 5);
+            check(&numbers, &[rows, columns], &[1, -r], rows * columns);
+            check(&numbers, &[rows, columns], &[-1, r], rows);
+            check(&numbers, &[rows, columns], &[c, 1], 1);
+            check(&numbers, &[rows, columns], &[0, 2], 1);
+            // Many matrices, before, between and around the two axes.
+            check(&numbers, &[2, rows, columns], &[r * c, 1, r], 0);
+            check(&numbers, &[rows, 2, columns], &[1, r * c, r], 0);
+            check(&numbers, &[rows, 3, columns], &[1, 0, r], 0);
+            check(&numbers, &[2, rows, 2, columns], &[2 * r * c, 1, r * c, r], 3);
+            check(&numbers, &[columns, rows, 2], &[r, 1, r * c], 0);
+            check(&numbers, &[1, rows, 1, columns], &[7, 1, 9, r], 0);
+        }
+        check(&numbers, &[0, 5], &[1, 9], 0);
+        check(&numbers, &[5, 0], &[1, 9], 0);
+        check(&numbers, &[], &[], 4);
+        // Two axes of neighbours, which overlap.
+        check(&numbers, &[9, 10, 11], &[1, 1, 12], 0);
+    }
+
+    #[test]
+    fn copies_agree_with_loops_f32() {
+        // Every pattern of bits is kept, also of NaN.
+        check_all(|i| i as u32 * 107_374);
+        check_all(|i| f32::from_bits(0x7f80_0000 - i as u32));
+    }
+
+    #[test]
+    fn copies_agree_with_loops_f64() {
+        check_all(|i| i as f64 * 0.5);
+        check_all(|i| (i as i64).wrapping_mul(0x1234_5678_9abc));
+    }
+
+    #[test]
+    fn copies_agree_with_loops_bytes() {
+        check_all(|i| (i * 7 % 251) as u8);
+        check_all(|i| i % 3 == 0);
     }
 }

@@ -24,6 +24,27 @@ pub(crate) unsafe fn select<T: Scalar>(
     let adjacent = Cursor::new(rows, 0).adjacent(rows.numel()).is_some();
     let width = rows.numel();
     let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
+    if width == 1 {
+        return ranges(out.len(), out.len(), 1, |range| {
+            let base = base.get().cast_const();
+            let (block, mut first) = (range.start / index.len(), range.start % index.len());
+            let mut outer = Cursor::new(outer, block);
+            let mut done = range.start;
+            while done < range.end {
+                let start = outer.next_run(1).0;
+                let index = &index[first..index.len().min(first + range.end - done)];
+                // SAFETY: by the contract; the cursor stays within its layout, and the ranges are disjoint.
+                let out =
+                    unsafe { std::slice::from_raw_parts_mut(to.get().add(done), index.len()) };
+                for (to, &i) in out.iter_mut().zip(index) {
+                    // SAFETY: as above.
+                    *to = unsafe { *base.offset(start + i as isize * step) };
+                }
+                done += index.len();
+                first = 0;
+            }
+        });
+    }
     ranges(out.len() / width, out.len(), 1, |lines| {
         let base = base.get().cast_const();
         let (block, mut at) = (lines.start / index.len(), lines.start % index.len());
@@ -38,9 +59,7 @@ pub(crate) unsafe fn select<T: Scalar>(
             unsafe {
                 let row = to.get().add(line * width);
                 let from = base.offset(start + index[at] as isize * step);
-                if width == 1 {
-                    *row = *from;
-                } else if adjacent {
+                if adjacent {
                     std::ptr::copy_nonoverlapping(from, row, width);
                 } else {
                     let row = std::slice::from_raw_parts_mut(row, width);
@@ -260,54 +279,4 @@ pub(crate) fn add_steps<T: Numeric>(
         }
     }
     wrapped
-}
-
-/// Elements per block, few enough to stay in the cache.
-const BLOCK: usize = 512;
-
-/// Writes the element of the first tensor where the mask is true, else that of the second, in
-/// row-major order.
-///
-/// # Safety
-/// Each pointer is to the first element of the tensor that the layout beside it belongs to; the layouts
-/// have as many elements as `out`.
-pub(crate) unsafe fn choose<T: Scalar>(
-    (mask, masks): (*const bool, Collapsed),
-    [(a, of_a), (b, of_b)]: [(*const T, Collapsed); 2],
-    out: &mut [T],
-) {
-    let n = out.len();
-    let to = Shared(out.as_mut_ptr());
-    let (mask, a, b) = (Shared(mask.cast_mut()), Shared(a.cast_mut()), Shared(b.cast_mut()));
-    ranges(n, n, BLOCK, |range| {
-        let (mut masks, mut of_a, mut of_b) = (
-            Cursor::new(masks, range.start),
-            Cursor::new(of_a, range.start),
-            Cursor::new(of_b, range.start),
-        );
-        let (mut which, mut x, mut y) =
-            ([false; BLOCK], [T::default(); BLOCK], [T::default(); BLOCK]);
-        for start in range.clone().step_by(BLOCK) {
-            let len = BLOCK.min(range.end - start);
-            // SAFETY: each cursor walks its layout, and the ranges are disjoint parts of the result.
-            let out = unsafe {
-                masks.read(mask.get().cast_const(), &mut which[..len]);
-                of_a.read(a.get().cast_const(), &mut x[..len]);
-                of_b.read(b.get().cast_const(), &mut y[..len]);
-                std::slice::from_raw_parts_mut(to.get().add(start), len)
-            };
-            let (which, x, y) = (&which[..len], &x[..len], &y[..len]);
-            simd(
-                #[inline(always)]
-                move || {
-                    for (i, to) in out.iter_mut().enumerate() {
-                        // Both are read whatever the mask is, so that the compiler emits a select
-                        // and no branch.
-                        let (x, y) = (x[i], y[i]);
-                        *to = if which[i] { x } else { y };
-                    }
-                },
-            );
-        }
-    });
 }

@@ -6,13 +6,16 @@
 //! checked the shapes and allocated the result.
 //!
 //! `compiled` lists the kernels that are compiled once for each type. Families of kernels import
-//! from `gemm`, `lanes` and `reduce`; only `matmul` imports from `compiled`.
+//! from `blocks`, `gemm`, `lanes` and `reduce`; only `matmul` imports from `compiled`.
 
+mod blocks;
+mod compare;
 mod compiled;
 pub(crate) mod conv;
 mod copy;
 pub(crate) mod gemm;
 pub(crate) mod index;
+mod integer;
 mod lanes;
 mod map_axis;
 pub(crate) mod matmul;
@@ -25,9 +28,13 @@ pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod scan;
 mod scratch;
+mod transpose;
 
+pub use blocks::Source;
+pub use compare::{CompareKernels, Comparison};
 pub use compiled::FloatKernels;
 pub use copy::CopyKernel;
+pub use integer::IntegerKernels;
 pub use order::LinePick;
 pub use philox::Philox;
 pub use pointwise::{Binary, Expr, Instruction, Opcode, Program, Unary};

@@ -38,28 +38,70 @@ pub(crate) fn keep<T: Scalar>(
 /// Bytes that are requested from a generator at a time.
 const BYTES: usize = 2048;
 
-/// Overwrites `numbers` with random numbers: `f` computes `per` numbers from each group of `K`
-/// random bytes.
+/// Overwrites `numbers` with random numbers: `f` computes `PER` numbers from each group of `K`
+/// random bytes. A group at the end may be cut.
 #[inline(always)]
-pub(crate) fn draw<T: Copy, const K: usize>(
+pub(crate) fn draw<T: Scalar, const K: usize, const PER: usize>(
     numbers: &mut [T],
-    per: usize,
     rng: &mut (impl Rng + ?Sized),
-    f: impl Fn(&[u8; K], &mut [T]) + Copy,
+    f: impl Fn(&[u8; K]) -> [T; PER] + Copy,
 ) {
     let mut bytes = [0; BYTES];
-    for part in numbers.chunks_mut(BYTES / K * per) {
-        let bytes = &mut bytes[..part.len().div_ceil(per) * K];
+    for part in numbers.chunks_mut(BYTES / K * PER) {
+        let bytes = &mut bytes[..part.len().div_ceil(PER) * K];
         rng.fill_bytes(bytes);
-        let groups = bytes.as_chunks().0;
-        simd(
-            #[inline(always)]
-            move || {
-                for (to, bytes) in part.chunks_mut(per).zip(groups) {
-                    f(bytes, to);
-                }
-            },
-        );
+        convert(part, bytes, f);
+    }
+}
+
+/// Computes numbers from random bytes.
+#[inline(always)]
+fn convert<T: Scalar, const K: usize, const PER: usize>(
+    numbers: &mut [T],
+    bytes: &[u8],
+    f: impl Fn(&[u8; K]) -> [T; PER] + Copy,
+) {
+    let groups = bytes.as_chunks().0;
+    simd(
+        #[inline(always)]
+        move || {
+            let (whole, cut) = numbers.as_chunks_mut();
+            for (to, bytes) in whole.iter_mut().zip(groups) {
+                *to = f(bytes);
+            }
+            if let Some(bytes) = groups.get(whole.len()) {
+                cut.copy_from_slice(&f(bytes)[..cut.len()]);
+            }
+        },
+    );
+}
+
+/// Does the same as [`draw`] for a costly `f`: the bytes are requested for many numbers at once, and the
+/// threads share the computation of these numbers.
+pub(crate) fn draw_shared<T: Scalar, const K: usize, const PER: usize>(
+    numbers: &mut [T],
+    rng: &mut (impl Rng + ?Sized),
+    f: impl Fn(&[u8; K]) -> [T; PER] + Copy + Sync,
+) {
+    /// Groups per request, so many that the work is worth waking another thread.
+    const GROUPS: usize = 1 << 14;
+    /// Elementary steps per group, roughly.
+    const COST: usize = 64;
+    let most = GROUPS.min(numbers.len().div_ceil(PER));
+    let mut bytes = vec![0; most * K];
+    for part in numbers.chunks_mut(GROUPS * PER) {
+        let groups = part.len().div_ceil(PER);
+        let bytes = &mut bytes[..groups * K];
+        rng.fill_bytes(bytes);
+        let (bytes, len, to) = (&*bytes, part.len(), Shared(part.as_mut_ptr()));
+        ranges(groups, groups * COST, 64, |range| {
+            let numbers = range.start * PER..len.min(range.end * PER);
+            // SAFETY: the ranges are disjoint parts of `part`.
+            let to = unsafe {
+                std::slice::from_raw_parts_mut(to.get().add(numbers.start), numbers.len())
+            };
+            convert(to, &bytes[range.start * K..range.end * K], f);
+        });
     }
 }
 

@@ -48,6 +48,12 @@ impl Collapsed {
         (self.sizes[self.rank - 1], self.steps[self.rank - 1])
     }
 
+    /// Returns whether the elements of the innermost axis are apart, and those of another axis are neighbours.
+    pub fn is_transposed(&self) -> bool {
+        let (len, step) = self.inner();
+        len > 1 && step != 0 && step != 1 && self.axes().any(|(_, step)| step == 1)
+    }
+
     /// Returns the layout without the innermost axis; `None` if it is the only one.
     pub fn outer(&self) -> Option<Self> {
         (self.rank > 1).then(|| Collapsed { rank: self.rank - 1, ..*self })

@@ -1,7 +1,7 @@
 //! Machine layer: recycled blocks of memory (`storage`), work distributed over threads
 //! (`parallel`) that stay awake for a moment (`crew`), kernels compiled for several instruction sets (`simd`), requests for
-//! memory (`prefetch`), a clock (`clock`), and the macro that makes
-//! errors print their text (`error_text`).
+//! memory (`prefetch`), results written past the caches (`streaming`), a clock (`clock`), and the macro that makes errors print
+//! their text (`error_text`).
 //!
 //! This module knows layouts, because a block stores the shape and the strides of its tensor. It
 //! does not know what the bytes in a block mean.
@@ -12,6 +12,7 @@ mod parallel;
 mod prefetch;
 mod simd;
 mod storage;
+mod streaming;
 
 pub use clock::Instant;
 pub(crate) use parallel::{PARALLEL, cost, join, parts, ranges, threads_for};
@@ -26,3 +27,4 @@ pub(crate) use storage::Block;
 pub use storage::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
 };
+pub(crate) use streaming::{Streaming, is_streamed};

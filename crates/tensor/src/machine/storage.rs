@@ -4,13 +4,13 @@
 //! A block is a header followed by the elements. A view is a block that has an owner instead of
 //! elements.
 //!
-//! **Every byte of a block has been initialised**: new blocks are zeroed (which costs nothing where
-//! the system provides zeroed pages), and recycled blocks keep their old contents. "Unspecified
+//! **Every byte of a block has been initialised**: new blocks are zeroed, and recycled blocks keep their old contents. "Unspecified
 //! contents" therefore still means initialised memory, and a slice of numbers over it is sound.
 //! Only `bool`, for which most byte values are invalid, must be cleared first.
 
 mod free_lists;
 mod header;
+mod huge_pages;
 
 use crate::layout::{MAX_NUMEL, MAX_SIZE, Shape, Strides, product};
 use free_lists::{class_of, give_back, obtain};

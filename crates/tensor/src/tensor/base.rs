@@ -1,11 +1,13 @@
 //! The type [`Tensor`]: its memory, access to the elements, copy on write.
 
+use crate::kernels::Source;
 use crate::layout::{Collapsed, Shape, Strides};
-use crate::machine::Block;
+use crate::machine::{Block, Shared, ranges};
 use crate::number::Dtype;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::Element;
 use std::marker::PhantomData;
+use std::slice::from_raw_parts_mut;
 
 /// A dense array of numbers with up to [`MAX_RANK`](crate::MAX_RANK) axes.
 ///
@@ -156,6 +158,21 @@ impl<T: Element> Tensor<T> {
         Collapsed::new(&self.shape(), &self.strides())
     }
 
+    /// Returns where the elements are, broadcast to `shape`.
+    pub(crate) fn source(&self, shape: &Shape) -> Source<T> {
+        let in_order = self.is_contiguous() && self.block.has_shape(shape);
+        let layout = || Collapsed::new(shape, &self.broadcast_strides(shape));
+        Source::new(self.ptr(), (!in_order).then(layout))
+    }
+
+    /// Returns the same elements in an order in which blocks of them are read fast: a large transposed tensor is copied.
+    /// Collecting its elements block by block would fetch a cache line for each of them.
+    pub(crate) fn near(&self) -> Self {
+        const LARGE: usize = 4096;
+        let apart = !self.is_contiguous() && self.numel() >= LARGE;
+        if apart && self.collapsed().is_transposed() { self.copied() } else { self.clone() }
+    }
+
     #[inline]
     pub(crate) fn ptr(&self) -> *const T {
         self.block.data().cast_const().cast()
@@ -176,7 +193,7 @@ impl<T: Element> Tensor<T> {
     pub(crate) fn fresh_mut(&mut self) -> &mut [T] {
         debug_assert!(self.is_contiguous() && self.block.is_unique());
         // SAFETY: no other handle, and the elements lie one after the other.
-        unsafe { std::slice::from_raw_parts_mut(self.block.data().cast(), self.numel()) }
+        unsafe { from_raw_parts_mut(self.block.data().cast(), self.numel()) }
     }
 
     /// Returns a pointer to the first element of a newly allocated tensor.
@@ -298,9 +315,14 @@ impl<T: Element> Tensor<T> {
         let source = self.contiguous();
         let from = source.as_slice().unwrap_or_default();
         let mut out = Tensor::<U>::empty(self.shape());
-        for (to, &x) in out.fresh_mut().iter_mut().zip(from) {
-            *to = x.cast_();
-        }
+        let (n, to) = (from.len(), Shared(out.fresh_ptr()));
+        ranges(n, n, 64, |range| {
+            // SAFETY: the ranges are disjoint parts of the result, which has as many elements as `from`.
+            let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
+            for (to, &x) in to.iter_mut().zip(&from[range]) {
+                *to = x.cast_();
+            }
+        });
         out
     }
 }

@@ -4,7 +4,7 @@ use super::arithmetic::Arithmetic;
 use super::figure::Figure;
 use super::per_type::PerType;
 use super::reduce::{FloatReduceKernels, ReduceKernels, Sums};
-use crate::kernels::{CopyKernel, FloatKernels, ScanKernel};
+use crate::kernels::{CompareKernels, CopyKernel, FloatKernels, ScanKernel};
 use crate::number::{Dtype, Numeric, Scalar};
 use std::cmp::Ordering;
 use std::fmt::{Debug, Display};
@@ -31,6 +31,7 @@ pub trait Element:
     + Send
     + Sync
     + Scalar
+    + CompareKernels
     + CopyKernel
     + Sums
     + sealed::Sealed

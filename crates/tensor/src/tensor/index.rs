@@ -390,12 +390,10 @@ fn choose<T: Element>(
     b: &Tensor<T>,
 ) -> Tensor<T> {
     let mut out = Tensor::<T>::empty(shape);
-    let masks = Collapsed::new(&shape, &mask.broadcast_strides(&shape));
-    let [of_a, of_b] = [a, b].map(|x| Collapsed::new(&shape, &x.broadcast_strides(&shape)));
-    // SAFETY: each layout is that of its tensor, broadcast to `shape`.
-    unsafe {
-        index::choose((mask.ptr(), masks), [(a.ptr(), of_a), (b.ptr(), of_b)], out.fresh_mut());
-    }
+    let (mask, a, b) = (mask.near(), a.near(), b.near());
+    let (mask, a, b) = (mask.source(&shape), a.source(&shape), b.source(&shape));
+    // SAFETY: each source has the elements of its tensor, broadcast to `shape`.
+    unsafe { T::choose(&mask, [&a, &b], out.fresh_mut()) }
     out
 }
 

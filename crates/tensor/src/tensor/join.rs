@@ -1,13 +1,14 @@
 //! Joining several tensors into one, splitting one into several, and padding with a constant.
 
-use crate::layout::Cursor;
-use crate::layout::Shape;
+use crate::layout::{Cursor, Shape};
+use crate::machine::{Shared, ranges};
 use crate::shapes::{self, OrPanic};
 use crate::tensor::Element;
 use crate::tensor::Operand;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::borrow::Borrow;
+use std::slice::from_raw_parts_mut;
 
 /// Reads a tensor in row-major order, piece by piece.
 pub(crate) struct Reader<'a, T: Element> {
@@ -69,22 +70,36 @@ impl<T: Element> Tensor<T> {
             return out;
         }
         let row = out.numel() / outer;
-        let numbers = out.fresh_mut();
+        let numbers = Shared(out.fresh_ptr());
         let mut at = 0;
         for tensor in tensors {
             let tensor = tensor.borrow();
-            let width = tensor.numel() / outer;
-            if let (1, Some(elements)) = (width, tensor.as_slice()) {
-                for (row, &x) in numbers.chunks_exact_mut(row).zip(elements) {
-                    row[at] = x;
+            let (n, width) = (tensor.numel(), tensor.numel() / outer);
+            let (layout, elements) = (tensor.collapsed(), Shared(tensor.ptr().cast_mut()));
+            let in_order = tensor.is_contiguous();
+            ranges(n, n, 1, |range| {
+                if width == 1 && in_order {
+                    for line in range {
+                        // SAFETY: as below.
+                        unsafe { *numbers.get().add(line * row + at) = *elements.get().add(line) };
+                    }
+                    return;
                 }
-                at += 1;
-                continue;
-            }
-            let mut reader = Reader::new(tensor);
-            for row in numbers.chunks_exact_mut(row) {
-                reader.read(&mut row[at..at + width]);
-            }
+                let mut cursor = Cursor::new(layout, range.start);
+                let mut done = range.start;
+                while done < range.end {
+                    let (line, within) = (done / width, done % width);
+                    let n = (width - within).min(range.end - done);
+                    // SAFETY: the part of the line lies within the result, and no other thread writes it. The
+                    // layout is the tensor's, and has the elements of the range.
+                    unsafe {
+                        let to = numbers.get().add(line * row + at + within);
+                        let from = elements.get().cast_const();
+                        cursor.read(from, from_raw_parts_mut(to, n));
+                    }
+                    done += n;
+                }
+            });
             at += width;
         }
         out

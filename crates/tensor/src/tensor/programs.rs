@@ -1,8 +1,9 @@
 //! Runs a [`Program`] on tensors.
 
 use crate::kernels::Program;
-use crate::kernels::pointwise::{ProgramInput, Split};
-use crate::layout::{Collapsed, Shape, broadcasts_to};
+use crate::kernels::Source;
+use crate::kernels::pointwise::Split;
+use crate::layout::{Shape, broadcasts_to};
 use crate::machine::Shared;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
@@ -19,7 +20,8 @@ impl Program {
         self.check_inputs(inputs.len());
         self.check_result();
         let mut out = Tensor::empty(Shape::new(shape));
-        let sources = sources(inputs, out.shape());
+        let inputs = near(inputs);
+        let sources = sources(&inputs, out.shape());
         let target = out.fresh_mut().as_mut_ptr();
         // SAFETY: a source for each input, read with `shape`; the result is new and has that shape.
         unsafe { T::evaluate(self, &sources, &[Shared(target)], out.numel()) }
@@ -44,6 +46,7 @@ impl Program {
             inputs.len()
         );
         let Some(first) = targets.first() else { return };
+        let inputs = near(inputs);
         let shape = first.shape();
         let outs: SmallVec<[Shared<T>; 4]> = targets
             .iter_mut()
@@ -56,8 +59,8 @@ impl Program {
                 Shared(t.make_mut().as_mut_ptr())
             })
             .collect();
-        let flat = outs.iter().map(|out| ProgramInput::new(out.0.cast_const(), None));
-        let all: SmallVec<[ProgramInput<T>; 6]> = flat.chain(sources(inputs, shape)).collect();
+        let flat = outs.iter().map(|out| Source::new(out.0.cast_const(), None));
+        let all: SmallVec<[Source<T>; 6]> = flat.chain(sources(&inputs, shape)).collect();
         // SAFETY: a source for each input, read with `shape`. Each target has this shape, is not
         // shared with another handle, and is read only at the position that is written.
         unsafe { T::evaluate(self, &all, &outs, shape.numel()) }
@@ -99,31 +102,73 @@ impl Program {
         if split.terms() == 1 || over.contains(&0) {
             return self.map(inputs, &over).sum_to(shape);
         }
+        self.sums(inputs, over, split, None).sum_to(shape)
+    }
+
+    /// Computes the first result over inputs that broadcast to `over`, and its sum to a smaller `shape`, in one
+    /// pass. Both have the same bits as those of [`Program::map`] and [`Program::sum_to`].
+    ///
+    /// # Panics
+    /// As [`Program::sum_to`].
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn map_and_sum_to<T: Float>(
+        &self,
+        inputs: &[&Tensor<T>],
+        over: &[usize],
+        shape: &[usize],
+    ) -> [Tensor<T>; 2] {
+        let over = shapes::shape_of("program", over).or_panic();
+        shapes::reduce_to("sum_to", &over, shape).or_panic();
+        let split = Split::of(&over, shape);
+        if split.terms() == 1 || over.contains(&0) {
+            let numbers = self.map(inputs, &over);
+            let sum = numbers.sum_to(shape);
+            return [numbers, sum];
+        }
+        let mut numbers = Tensor::empty(over);
+        let sum = self.sums(inputs, over, split, Some(numbers.fresh_mut())).sum_to(shape);
+        [numbers, sum]
+    }
+
+    /// Computes the sums of a split, and writes the numbers to `kept`, if it is given.
+    #[track_caller]
+    fn sums<T: Float>(
+        &self,
+        inputs: &[&Tensor<T>],
+        over: Shape,
+        split: Split,
+        kept: Option<&mut [T]>,
+    ) -> Tensor<T> {
         self.check_inputs(inputs.len());
         self.check_result();
-        let sources = sources(inputs, over);
+        let inputs = near(inputs);
+        let sources = sources(&inputs, over);
         let mut partial = Tensor::empty(Shape::new(&split.sums()));
+        debug_assert!(kept.as_ref().is_none_or(|kept| kept.len() == over.numel()));
+        let kept = kept.map(|kept| Shared(kept.as_mut_ptr()));
         // SAFETY: a source for each input, read with the shape that was split; `partial` has room
-        // for the sums.
-        unsafe { T::program_sum(self, &sources, split, partial.fresh_mut()) };
-        partial.reshape(&split.shape(&over)).sum_to(shape)
+        // for the sums, and `kept` for all numbers.
+        unsafe { T::program_sum(self, &sources, split, kept, partial.fresh_mut()) };
+        partial.reshape(&split.shape(&over))
     }
 }
 
+/// Returns the inputs in an order in which blocks of them are read fast.
+fn near<T: Float>(inputs: &[&Tensor<T>]) -> SmallVec<[Tensor<T>; 6]> {
+    inputs.iter().map(|x| x.near()).collect()
+}
+
 #[track_caller]
-fn sources<T: Float>(inputs: &[&Tensor<T>], shape: Shape) -> SmallVec<[ProgramInput<T>; 6]> {
+fn sources<T: Float>(inputs: &[Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 6]> {
     let mut sources = SmallVec::new();
     for x in inputs {
         let own = x.shape();
-        let mut layout = None;
-        if own != shape || !x.is_contiguous() {
-            assert!(
-                broadcasts_to(&own, &shape),
-                "program: an input of shape {own} does not broadcast to {shape}"
-            );
-            layout = Some(Collapsed::new(&shape, &x.broadcast_strides(&shape)));
-        }
-        sources.push(ProgramInput::new(x.ptr(), layout));
+        assert!(
+            own == shape || broadcasts_to(&own, &shape),
+            "program: an input of shape {own} does not broadcast to {shape}"
+        );
+        sources.push(x.source(&shape));
     }
     sources
 }

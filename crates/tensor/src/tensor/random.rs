@@ -5,7 +5,7 @@
 //! computed with the system's logarithm, sine and cosine, whose last bit may differ between platforms.
 
 use crate::kernels::Philox;
-use crate::kernels::random::{self, box_muller, draw, unit24, unit53};
+use crate::kernels::random::{self, box_muller, draw, draw_shared, unit24, unit53};
 use crate::layout::{Shape, Sizes};
 use crate::number::Dtype;
 use crate::shapes::OrPanic;
@@ -65,13 +65,9 @@ impl<T: Float> Tensor<T> {
         };
         let numbers = out.fresh_mut();
         if single {
-            draw(numbers, 1, rng, move |bytes: &[u8; 4], to| {
-                to[0] = place(unit24(u32::from_le_bytes(*bytes)));
-            });
+            draw(numbers, rng, move |bytes: &[u8; 4]| [place(unit24(u32::from_le_bytes(*bytes)))]);
         } else {
-            draw(numbers, 1, rng, move |bytes: &[u8; 8], to| {
-                to[0] = place(unit53(u64::from_le_bytes(*bytes)));
-            });
+            draw(numbers, rng, move |bytes: &[u8; 8]| [place(unit53(u64::from_le_bytes(*bytes)))]);
         }
         out
     }
@@ -98,21 +94,17 @@ impl<T: Float> Tensor<T> {
         );
         let mut out = Self::empty(shape);
         let numbers = out.fresh_mut();
-        let put = move |u: f64, v: f64, to: &mut [T]| {
-            for (x, z) in to.iter_mut().zip(box_muller(u, v)) {
-                *x = T::of(mean + std * z);
-            }
-        };
+        let pair = move |u: f64, v: f64| box_muller(u, v).map(|z| T::of(mean + std * z));
         if T::DTYPE == Dtype::F32 {
-            draw(numbers, 2, rng, move |bytes: &[u8; 8], to| {
+            draw_shared(numbers, rng, move |bytes: &[u8; 8]| {
                 let words = u64::from_le_bytes(*bytes);
                 let (u, v) = (words as u32, (words >> 32) as u32);
-                put((f64::from(u) + 1.0) * 2f64.powi(-32), f64::from(v) * 2f64.powi(-32), to);
+                pair((f64::from(u) + 1.0) * 2f64.powi(-32), f64::from(v) * 2f64.powi(-32))
             });
         } else {
-            draw(numbers, 2, rng, move |bytes: &[u8; 16], to| {
+            draw_shared(numbers, rng, move |bytes: &[u8; 16]| {
                 let words = u128::from_le_bytes(*bytes);
-                put(unit53(words as u64) + 2f64.powi(-53), unit53((words >> 64) as u64), to);
+                pair(unit53(words as u64) + 2f64.powi(-53), unit53((words >> 64) as u64))
             });
         }
         out

@@ -2,7 +2,7 @@
 
 use rayon::ThreadPoolBuilder;
 use std::process::Command;
-use wengert_tensor::{Tensor, num_threads, set_num_threads};
+use wengert_tensor::{Philox, Tensor, num_threads, set_num_threads};
 
 const CASE: &str = "WENGERT_THREADS_CASE";
 
@@ -47,13 +47,32 @@ fn runs_one_case_if_the_environment_selects_it() {
             let y = x.matmul(&x.t());
             let sum: f32 = (&y * 0.7).exp().sum(&[0, 1], false).item();
             let mut bits = u64::from(sum.to_bits());
-            for y in y.to_vec() {
+            for y in y.to_vec().into_iter().chain(copies_and_choices()) {
                 bits = bits.wrapping_mul(31).wrapping_add(u64::from(y.to_bits()));
             }
             println!("bits {bits}");
         }
         Err(_) => {}
     }
+}
+
+/// Returns results of kernels that divide a large tensor among the threads.
+fn copies_and_choices() -> Vec<f32> {
+    let x = numbers(601);
+    let (turned, other) = (x.t().contiguous(), x.flip(0));
+    let chosen = Tensor::where_(&x.gt(&other), &turned, &other);
+    let whole = (&x * 100.0).cast::<i64>();
+    let whole = (&whole * &whole.t() + 3.0).maximum(&whole.flip(1));
+    let columns = Tensor::from_fn([700], |i| (i * 37 % 601) as i64);
+    let random = Tensor::normal([90_001], 0.0, 1.0, &mut Philox::new(5));
+    let parts = [
+        Tensor::concat(&[&chosen, &turned], 1),
+        whole.cast::<f32>(),
+        x.index_select(1, &columns),
+        x.abs().pow(&turned),
+        random,
+    ];
+    parts.iter().flat_map(Tensor::to_vec).collect()
 }
 
 /// Returns a matrix whose sums depend on the order of the additions.

@@ -4,6 +4,7 @@
 use super::unary::{narrow_row, one_if, wide_row};
 use crate::machine::Isa;
 use crate::number::{Math, Scalar, block, wide};
+use std::slice::from_raw_parts;
 
 macro_rules! binary {
     ($($(#[$doc:meta])* $Op:ident as $method:ident $(in $marker:ident)?: |$a:ident, $b:ident| $y:expr;)*) => {
@@ -27,6 +28,7 @@ macro_rules! binary {
         /// # Safety
         /// `a` and `b` hold `n` numbers, `y` has room for `n` and overlaps neither.
         #[inline(always)]
+        #[allow(unreachable_patterns)] // the table also contains the operation with its own loop
         pub(super) unsafe fn run<T: Math, I: Isa>(
             op: Binary,
             a: *const T,
@@ -38,6 +40,11 @@ macro_rules! binary {
             // SAFETY: by the contract.
             unsafe {
                 match op {
+                    // It has its own loop, because it branches on the size of the arguments.
+                    Binary::Pow => {
+                        let b = from_raw_parts(b, n);
+                        block::powf::<T, I>(a, #[inline(always)] |i| b[i], y, n);
+                    }
                     $(Binary::$Op => {
                         narrow_row!([$($marker)?] wide, block::zip, (a, b, y, n), #[inline(always)] |$a, $b| $y);
                     })*

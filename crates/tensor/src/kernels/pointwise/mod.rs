@@ -11,7 +11,7 @@ mod unary;
 pub use binary::Binary;
 
 pub use expr::Expr;
-pub use program::{Program, ProgramInput};
+pub use program::Program;
 pub(crate) use single::single;
 pub(crate) use step::in_parallel;
 pub use step::{Instruction, Opcode, Pointwise, PointwiseStep};

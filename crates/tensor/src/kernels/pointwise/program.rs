@@ -6,14 +6,11 @@
 use super::expr::{Expr, steps_of};
 use super::step::{Instruction, Opcode, Pointwise, PointwiseStep};
 use super::unary::Unary;
+use crate::kernels::blocks::{BLOCK, BlockReader, Source};
 use crate::kernels::scratch::Scratch;
-use crate::layout::{Collapsed, Cursor};
-use crate::machine::{Shared, cost, ranges};
+use crate::machine::{Shared, Streaming, cost, is_streamed, ranges};
 use smallvec::{SmallVec, smallvec};
 use std::ops::Range;
-
-/// Numbers per block: 2 KiB of `f32`.
-pub(super) const BLOCK: usize = 512;
 
 /// A pointwise expression of some inputs, with one or several results, evaluated in one pass over
 /// memory.
@@ -121,27 +118,32 @@ impl Program {
     /// target `i` may be source `i`, in order.
     pub(crate) unsafe fn evaluate_here<T: Pointwise>(
         &self,
-        sources: &[ProgramInput<T>],
+        sources: &[Source<T>],
         targets: &[Shared<T>],
         n: usize,
     ) {
+        let in_place = targets.iter().zip(sources).any(|(t, s)| std::ptr::eq(t.0, s.base));
+        let streaming = !in_place && is_streamed(n * size_of::<T>());
         ranges(n, cost(&[n, self.steps.len() + 1]), BLOCK, |range| {
+            let streaming = streaming.then(Streaming::new);
             // SAFETY: the same contract; the ranges are disjoint.
-            unsafe { self.block_range(sources, targets, range, 0) }
+            unsafe { self.block_range(sources, targets, range, 0, streaming.as_ref()) }
         });
     }
 
-    /// Evaluates the numbers in `range`. The number at `origin` goes to the start of each target.
+    /// Evaluates the numbers in `range`. The number at `origin` goes to the start of each target. With
+    /// `streaming`, results are computed in registers and written past the caches.
     ///
     /// # Safety
     /// As [`Program::evaluate_here`], with room for the numbers from `origin` to the end of the range in
     /// each target; no other code uses these.
     pub(super) unsafe fn block_range<T: Pointwise>(
         &self,
-        sources: &[ProgramInput<T>],
+        sources: &[Source<T>],
         targets: &[Shared<T>],
         range: Range<usize>,
         origin: usize,
+        streaming: Option<&Streaming>,
     ) {
         // The registers, then one block for each input that is not contiguous.
         let mut scratch = Scratch::<T>::new((self.width + sources.len()) * BLOCK);
@@ -154,7 +156,10 @@ impl Program {
             .map(|(i, source)| BlockReader::new(source, range.start, block_of(self.width + i)))
             .collect();
         let in_place = targets.iter().zip(sources).any(|(t, s)| std::ptr::eq(t.0, s.base));
-        let direct = self.direct(targets.len(), in_place);
+        let direct = match streaming {
+            Some(_) => smallvec![None; self.steps.len()],
+            None => self.direct(targets.len(), in_place),
+        };
         let mut at: SmallVec<[*const T; 16]> =
             smallvec![std::ptr::null(); self.inputs + self.steps.len()];
         for start in range.clone().step_by(BLOCK) {
@@ -183,8 +188,10 @@ impl Program {
                 // SAFETY: both have `n` numbers; equal pointers need no copy.
                 unsafe {
                     let to = to.add(start - origin);
-                    if from != to {
-                        std::ptr::copy_nonoverlapping(from, to, n);
+                    match streaming {
+                        Some(streaming) => streaming.copy(from, to, n),
+                        None if from == to => {}
+                        None => std::ptr::copy_nonoverlapping(from, to, n),
                     }
                 }
             }
@@ -235,75 +242,4 @@ fn allocate(inputs: usize, steps: &[Instruction], results: &[u8]) -> (SmallVec<[
         registers.push(register as u8);
     }
     (registers, busy_until.len())
-}
-
-/// The location of an input's numbers: contiguous, or to be collected by a layout.
-pub struct ProgramInput<T> {
-    base: *const T,
-    layout: Option<Collapsed>,
-}
-// SAFETY: read only, or written where the same thread reads (updates in place).
-unsafe impl<T: Sync> Sync for ProgramInput<T> {}
-
-impl<T> ProgramInput<T> {
-    /// Creates a source. `layout` is `None` if the numbers are contiguous from `base` on.
-    #[inline(always)]
-    pub(crate) fn new(base: *const T, layout: Option<Collapsed>) -> Self {
-        ProgramInput { base, layout }
-    }
-}
-
-/// Provides an input block by block.
-#[allow(clippy::large_enum_variant)] // a few on the stack, and none is moved
-enum BlockReader<T> {
-    InOrder(*const T),
-    Collect {
-        base: *const T,
-        cursor: Cursor,
-        block: *mut T,
-        /// The offset of the number that fills the whole block, if one number does.
-        filled: Option<isize>,
-    },
-}
-
-impl<T: Copy> BlockReader<T> {
-    fn new(source: &ProgramInput<T>, start: usize, block: *mut T) -> Self {
-        let Some(layout) = source.layout else { return BlockReader::InOrder(source.base) };
-        let cursor = Cursor::new(layout, start);
-        BlockReader::Collect { base: source.base, cursor, block, filled: None }
-    }
-
-    #[inline]
-    fn next(&mut self, start: usize, n: usize) -> *const T {
-        match self {
-            // SAFETY: `start` is within the input.
-            BlockReader::InOrder(base) => unsafe { base.add(start) },
-            BlockReader::Collect { base, cursor, block, filled } => {
-                if let Some(offset) = cursor.adjacent(n) {
-                    cursor.next_run(n);
-                    // SAFETY: the cursor stays within the input.
-                    return unsafe { base.offset(offset) };
-                }
-                let repeated = cursor.repeated(n);
-                match repeated {
-                    Some(_) if *filled == repeated => _ = cursor.next_run(n),
-                    Some(offset) => {
-                        cursor.next_run(n);
-                        // SAFETY: the cursor stays within the input, and the block has room for
-                        // `BLOCK` numbers.
-                        unsafe {
-                            std::slice::from_raw_parts_mut(*block, BLOCK)
-                                .fill(*base.offset(offset));
-                        }
-                    }
-                    // SAFETY: the cursor belongs to this input, and `n` is `BLOCK` at most.
-                    None => unsafe {
-                        cursor.read(*base, std::slice::from_raw_parts_mut(*block, n));
-                    },
-                }
-                *filled = repeated;
-                *block
-            }
-        }
-    }
 }

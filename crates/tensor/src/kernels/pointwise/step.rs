@@ -2,7 +2,7 @@
 
 use super::binary::{self, Binary};
 use super::unary::{self, Unary};
-use crate::machine::{Isa, Kernel, Shared, dispatch, ranges};
+use crate::machine::{Isa, Kernel, Shared, Streaming, dispatch, is_streamed, ranges};
 use crate::number::Math;
 use std::mem::MaybeUninit;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
@@ -73,13 +73,38 @@ pub(crate) unsafe fn in_parallel<T: Pointwise>(
     n: usize,
 ) {
     let (args, out) = (args.map(|p| Shared(p.cast_mut())), Shared(out));
+    let is_streamed = is_streamed(n * size_of::<T>());
     ranges(n, n, 64, |range| {
         let args = args.map(|p| p.get().cast_const().wrapping_add(range.start));
         // SAFETY: by the contract; the ranges are disjoint.
         unsafe {
-            PointwiseStep { op, args, out: out.get().add(range.start), n: range.len() }.run();
+            let step = PointwiseStep { op, args, out: out.get().add(range.start), n: range.len() };
+            if is_streamed { streamed(&step) } else { step.run() }
         }
     });
+}
+
+/// Applies a step piece by piece: a piece of the result is computed in the innermost cache and then written
+/// past the caches. The stores of a piece wait in the store buffer while the next piece is computed.
+///
+/// # Safety
+/// As [`PointwiseStep::run`].
+unsafe fn streamed<T: Pointwise>(step: &PointwiseStep<T>) {
+    const PIECE: usize = 512;
+    #[repr(align(64))]
+    struct Aligned<T>([MaybeUninit<T>; PIECE]);
+    let mut piece = Aligned::<T>([MaybeUninit::uninit(); PIECE]);
+    let piece = piece.0.as_mut_ptr().cast::<T>();
+    let streaming = Streaming::new();
+    for start in (0..step.n).step_by(PIECE) {
+        let n = PIECE.min(step.n - start);
+        let args = step.args.map(|p| p.wrapping_add(start));
+        // SAFETY: by the contract; the piece has room for `n` numbers, and the step writes them.
+        unsafe {
+            PointwiseStep { op: step.op, args, out: piece, n }.run();
+            streaming.copy(piece, step.out.add(start), n);
+        }
+    }
 }
 
 /// Floating-point types for which the steps are compiled, once for each type.

@@ -1,28 +1,31 @@
 //! Programs that end in a sum. The numbers are added while they are in the cache; the tensor that
 //! would hold them is never allocated.
 
-use super::program::{Program, ProgramInput};
+use super::program::Program;
 use super::step::Pointwise;
+use crate::kernels::blocks::Source;
 use crate::kernels::reduce::{Cut, cut, sum_middle};
 use crate::kernels::scratch::Scratch;
 use crate::machine::{Shared, cost, join};
 
 impl Program {
-    /// Sums the program's result along the middle axis. The sums have shape [outer, inner].
-    /// [`FloatKernels`](crate::kernels::FloatKernels) instantiates it for each type.
+    /// Sums the program's result along the middle axis. The sums have shape [outer, inner]. The numbers are written to
+    /// `kept`, if it is given. [`FloatKernels`](crate::kernels::FloatKernels) instantiates it for each type.
     ///
     /// # Safety
     /// There is a source for each input, and its layout has the numbers of the split. The program has a
-    /// result. `sums` has the length that [`Split::sums`] gives.
+    /// result. `sums` has the length that [`Split::sums`] gives. `kept` has room for the numbers of the split, which
+    /// overlap no source, and no other code uses them.
     pub(crate) unsafe fn sum_here<T: Pointwise>(
         &self,
-        sources: &[ProgramInput<T>],
+        sources: &[Source<T>],
         split: Split,
+        kept: Option<Shared<T>>,
         sums: &mut [T],
     ) {
         let Split { outer, n, inner, .. } = split;
         // SAFETY: by the contract.
-        unsafe { self.add_up(sources, 0, [outer, n, inner], sums) };
+        unsafe { self.add_up(sources, 0, [outer, n, inner], kept, sums) };
     }
 
     /// Evaluates the numbers from `start` on and sums them. The work is divided as in the reduction
@@ -33,21 +36,31 @@ impl Program {
     /// As [`Program::sum_here`]; the numbers from `start` on are within the split.
     unsafe fn add_up<T: Pointwise>(
         &self,
-        sources: &[ProgramInput<T>],
+        sources: &[Source<T>],
         start: usize,
         [outer, n, inner]: [usize; 3],
+        kept: Option<Shared<T>>,
         out: &mut [T],
     ) {
         let numbers = outer * n * inner;
         let cost = cost(&[numbers, self.len() + 1]);
         match cut([outer, n, inner]) {
             Cut::Uncut => {
-                let mut made = Scratch::<T>::new(numbers);
-                let made = made.numbers();
-                let target = Shared(made.as_mut_ptr());
-                // SAFETY: by the contract; `made` has room for these numbers and is this call's.
-                unsafe { self.block_range(sources, &[target], start..start + numbers, start) };
-                sum_middle(made, [outer, n, inner], out);
+                let mut made;
+                // SAFETY: by the contract.
+                let place = if let Some(kept) = kept {
+                    unsafe { kept.get().add(start) }
+                } else {
+                    made = Scratch::<T>::new(numbers);
+                    made.numbers().as_mut_ptr()
+                };
+                let target = Shared(place);
+                // SAFETY: by the contract; the place has room for these numbers and is this call's.
+                let numbers = unsafe {
+                    self.block_range(sources, &[target], start..start + numbers, start, None);
+                    std::slice::from_raw_parts(place, numbers)
+                };
+                sum_middle(numbers, [outer, n, inner], out);
             }
             Cut::Outer(half) => {
                 let (out1, out2) = out.split_at_mut(half * inner);
@@ -55,8 +68,10 @@ impl Program {
                 // SAFETY: both are parts of what the caller has promised.
                 join(
                     cost,
-                    &mut || unsafe { self.add_up(sources, start, [half, n, inner], out1) },
-                    &mut || unsafe { self.add_up(sources, second, [outer - half, n, inner], out2) },
+                    &mut || unsafe { self.add_up(sources, start, [half, n, inner], kept, out1) },
+                    &mut || unsafe {
+                        self.add_up(sources, second, [outer - half, n, inner], kept, out2)
+                    },
                 );
             }
             Cut::Middle(half) => {
@@ -66,8 +81,10 @@ impl Program {
                 // SAFETY: both are parts of what the caller has promised.
                 join(
                     cost,
-                    &mut || unsafe { self.add_up(sources, start, [1, half, inner], out) },
-                    &mut || unsafe { self.add_up(sources, second, [1, n - half, inner], rest) },
+                    &mut || unsafe { self.add_up(sources, start, [1, half, inner], kept, out) },
+                    &mut || unsafe {
+                        self.add_up(sources, second, [1, n - half, inner], kept, rest)
+                    },
                 );
                 for (sum, &more) in out.iter_mut().zip(rest.iter()) {
                     *sum = *sum + more;

@@ -84,11 +84,15 @@ macro_rules! unary {
             // SAFETY: by the contract.
             unsafe {
                 match op {
-                    // These have their own loops, because they branch on the size of the argument
+                    // These have their own loops, because they branch on the size of the arguments
                     // or on the exponent.
                     Unary::Sin => block::sin::<T, I>(x, y, n),
                     Unary::Cos => block::cos::<T, I>(x, y, n),
                     Unary::Powi(k) if k != 2 => block::powi::<T, I>(x, y, n, k),
+                    Unary::Powf(p) => {
+                        let p = T::narrow(p);
+                        block::powf::<T, I>(x, #[inline(always)] |_| p, y, n);
+                    }
                     $(#[allow(unused_variables)] // the constants of operations in `f64`
                     Unary::$Op $(($c))? => {
                         $(let $c = Constant::<T>::lower($c);)?

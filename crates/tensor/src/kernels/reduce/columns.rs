@@ -101,29 +101,59 @@ pub(super) fn down<T: Numeric, R: Reducer<T>, I: Isa>(
     shift: impl Fn(usize) -> T,
     out: &mut [T],
 ) {
-    let width = out.len();
-    let row = |r: usize| &x[r * stride..][..width];
-    let first = row(0);
-    for c in 0..width {
-        out[c] = R::lift::<I>(first[c], shift(c));
-    }
+    first_row::<T, R, I>(x, &shift, out);
     let mut r = 1;
-    // Four rows at a time, so that each result is read and written once for four numbers. The loop
-    // vectorises because the results are in memory and no sum is carried from one iteration to the
-    // next.
     while r + 4 <= n {
-        let (x0, x1, x2, x3) = (row(r), row(r + 1), row(r + 2), row(r + 3));
-        for c in 0..width {
-            let a = R::join(R::lift::<I>(x0[c], shift(c)), R::lift::<I>(x1[c], shift(c)));
-            let b = R::join(R::lift::<I>(x2[c], shift(c)), R::lift::<I>(x3[c], shift(c)));
-            out[c] = R::join(out[c], R::join(a, b));
-        }
+        four_rows::<T, R, I>(&x[r * stride..], stride, &shift, out);
         r += 4;
     }
     for r in r..n {
-        let x0 = row(r);
-        for c in 0..width {
-            out[c] = R::join(out[c], R::lift::<I>(x0[c], shift(c)));
-        }
+        one_row::<T, R, I>(&x[r * stride..], &shift, out);
+    }
+}
+
+/// Begins the columns with the row at the start of `x`.
+#[inline(always)]
+pub(super) fn first_row<T: Numeric, R: Reducer<T>, I: Isa>(
+    x: &[T],
+    shift: impl Fn(usize) -> T,
+    out: &mut [T],
+) {
+    let x = &x[..out.len()];
+    for c in 0..out.len() {
+        out[c] = R::lift::<I>(x[c], shift(c));
+    }
+}
+
+/// Combines the columns with the four rows at the start of `x`, so that each result is read and written once for four
+/// numbers. The loop vectorises because the results are in memory and no sum is carried from one iteration to the
+/// next.
+#[inline(always)]
+pub(super) fn four_rows<T: Numeric, R: Reducer<T>, I: Isa>(
+    x: &[T],
+    stride: usize,
+    shift: impl Fn(usize) -> T,
+    out: &mut [T],
+) {
+    let width = out.len();
+    let row = |r: usize| &x[r * stride..][..width];
+    let (x0, x1, x2, x3) = (row(0), row(1), row(2), row(3));
+    for c in 0..width {
+        let a = R::join(R::lift::<I>(x0[c], shift(c)), R::lift::<I>(x1[c], shift(c)));
+        let b = R::join(R::lift::<I>(x2[c], shift(c)), R::lift::<I>(x3[c], shift(c)));
+        out[c] = R::join(out[c], R::join(a, b));
+    }
+}
+
+/// Combines the columns with the row at the start of `x`.
+#[inline(always)]
+pub(super) fn one_row<T: Numeric, R: Reducer<T>, I: Isa>(
+    x: &[T],
+    shift: impl Fn(usize) -> T,
+    out: &mut [T],
+) {
+    let x = &x[..out.len()];
+    for c in 0..out.len() {
+        out[c] = R::join(out[c], R::lift::<I>(x[c], shift(c)));
     }
 }

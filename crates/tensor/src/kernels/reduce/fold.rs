@@ -7,9 +7,10 @@
 //! through at most `40 + log2 n` otherwise. The error of a sum is therefore at most that many units
 //! of rounding times `Σ|x|` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §4.2).
 
-use super::columns::{LEAF_ROWS, NARROW, columns, down};
+use super::columns::{LEAF_ROWS, NARROW, columns, down, first_row, four_rows, one_row};
 use super::reducer::{Reducer, split};
 use super::tree::{BLOCK, LANES, LEAF};
+use crate::kernels::transpose::{side, turn};
 use crate::machine::{Isa, Kernel, dispatch, join};
 use crate::number::Numeric;
 use std::array::from_fn;
@@ -133,6 +134,11 @@ fn turned<T: Numeric>(x: &[T], n: usize, inner: usize) -> Vec<T> {
 
 /// Reduces one row of any length: it is split at powers of two down to blocks.
 pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
+    part::<T, R>(x, shift, size_of_val(x) >= FAR)
+}
+
+/// Reduces a part of a row. `far` says whether the row comes from memory rather than from a cache.
+fn part<T: Numeric, R: Reducer<T>>(x: &[T], shift: T, far: bool) -> T {
     if x.is_empty() {
         return R::empty();
     }
@@ -141,10 +147,97 @@ pub(super) fn line<T: Numeric, R: Reducer<T>>(x: &[T], shift: T) -> T {
         dispatch(ReduceRows::<T, R> { x, n, shifts, out: &mut out, reducer: PhantomData });
         return out[0];
     }
+    if far && x.len() == STREAMS * BLOCK {
+        let [a, b, c, d] = dispatch(Streams::<T, R> { x, shift, reducer: PhantomData });
+        return R::join(R::join(a, b), R::join(c, d));
+    }
     let (x1, x2) = x.split_at(1 << (x.len() - 1).ilog2());
     let (mut a, mut b) = (R::empty(), R::empty());
-    join(x.len(), &mut || a = line::<T, R>(x1, shift), &mut || b = line::<T, R>(x2, shift));
+    join(x.len(), &mut || a = part::<T, R>(x1, shift, far), &mut || {
+        b = part::<T, R>(x2, shift, far);
+    });
     R::join(a, b)
+}
+
+/// Rows of at least this many bytes are read in [`STREAMS`]. Shorter ones may lie in the last cache, from which
+/// one stream is faster.
+const FAR: usize = 32 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::super::reducer::{Max, Sum};
+    use super::*;
+
+    /// The number of streams changes the order in which memory is read, not the order of the additions.
+    #[test]
+    fn sums_in_streams_have_the_same_bits() {
+        fn check<T: Numeric, R: Reducer<T>>(of: impl Fn(f64) -> T, bits: impl Fn(T) -> u64) {
+            for n in [STREAMS * BLOCK, STREAMS * BLOCK + 5, 9 * BLOCK + 77] {
+                let x: Vec<T> = (0..n).map(|i| of((i as f64 * 0.37).sin())).collect();
+                let [near, far] = [false, true].map(|far| bits(part::<T, R>(&x, of(0.0), far)));
+                assert_eq!(near, far, "{n}");
+            }
+        }
+        check::<f32, Sum>(|x| x as f32, |x| x.to_bits().into());
+        check::<f64, Sum>(|x| x, f64::to_bits);
+        check::<f32, Max>(|x| x as f32, |x| x.to_bits().into());
+    }
+}
+/// Number of blocks that are reduced side by side. A processor fetches memory ahead within each page that it
+/// reads, so reading in four places keeps more fetches under way than reading in one.
+const STREAMS: usize = 4;
+/// Number of rows of a leaf.
+const ROWS: usize = LEAF / LANES;
+
+/// `STREAMS` neighbouring blocks, each along the tree of [`block`].
+struct Streams<'a, T, R> {
+    x: &'a [T],
+    shift: T,
+    reducer: PhantomData<R>,
+}
+
+impl<T: Numeric, R: Reducer<T>> Kernel for Streams<'_, T, R> {
+    type Output = [T; STREAMS];
+    #[inline(always)]
+    fn run<I: Isa>(self) -> [T; STREAMS] {
+        let mut waiting = [[R::empty(); STREAMS]; (BLOCK / LEAF).ilog2() as usize + 1];
+        for leaf in 0..BLOCK / LEAF {
+            let starts = from_fn(|stream| stream * BLOCK + leaf * LEAF);
+            let mut sums = leaves::<T, R, I>(self.x, starts, self.shift);
+            let carries = leaf.trailing_ones() as usize;
+            for left in &waiting[..carries] {
+                sums = from_fn(|stream| R::join(left[stream], sums[stream]));
+            }
+            waiting[carries] = sums;
+        }
+        waiting[waiting.len() - 1]
+    }
+}
+
+/// Reduces a whole leaf in each stream, as [`leaf`] does, by four rows of each stream in turn.
+#[inline(always)]
+fn leaves<T: Numeric, R: Reducer<T>, I: Isa>(
+    x: &[T],
+    starts: [usize; STREAMS],
+    shift: T,
+) -> [T; STREAMS] {
+    let shift = |_| shift;
+    let leaves = starts.map(|start| &x[start..start + LEAF]);
+    let mut sums = [[R::empty(); LANES]; STREAMS];
+    for stream in 0..STREAMS {
+        first_row::<T, R, I>(leaves[stream], shift, &mut sums[stream]);
+    }
+    for r in (1..=ROWS - 4).step_by(4) {
+        for stream in 0..STREAMS {
+            four_rows::<T, R, I>(&leaves[stream][r * LANES..], LANES, shift, &mut sums[stream]);
+        }
+    }
+    for r in ROWS - (ROWS - 1) % 4..ROWS {
+        for stream in 0..STREAMS {
+            one_row::<T, R, I>(&leaves[stream][r * LANES..], shift, &mut sums[stream]);
+        }
+    }
+    from_fn(|stream| across::<T, R>(&sums[stream]))
 }
 
 /// Reduces at most `BLOCK` numbers. Leaves are combined as a binary counter carries, which gives
@@ -238,10 +331,26 @@ impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
         let mut lane_shifts = [T::default(); SIDE];
         for (k, (rows, out)) in x.chunks(n * SIDE).zip(out.chunks_mut(SIDE)).enumerate() {
             let count = out.len();
-            for j in 0..n {
-                let to = &mut square[j * SIDE..][..SIDE];
-                for lane in 0..count {
-                    to[lane] = rows[lane * n + j];
+            let side = side::<T, I>();
+            if side > 0 && n >= side && count == SIDE {
+                // By tiles; the last one of a row may overlap the one before.
+                for j in (0..n).step_by(side) {
+                    let j = j.min(n - side);
+                    for lane in (0..SIDE).step_by(side) {
+                        let (from, to) = (&rows[lane * n + j..], &mut square[j * SIDE + lane..]);
+                        assert!(
+                            from.len() > (side - 1) * (n + 1) && to.len() > (side - 1) * (SIDE + 1)
+                        );
+                        // SAFETY: just checked: the last element of the tile lies within both slices.
+                        unsafe { turn::<T, I>(from.as_ptr(), n, to.as_mut_ptr(), SIDE) };
+                    }
+                }
+            } else {
+                for j in 0..n {
+                    let to = &mut square[j * SIDE..][..SIDE];
+                    for lane in 0..count {
+                        to[lane] = rows[lane * n + j];
+                    }
                 }
             }
             for (lane, to) in lane_shifts[..count].iter_mut().enumerate() {

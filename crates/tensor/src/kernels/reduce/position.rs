@@ -4,7 +4,8 @@
 use super::Extremum;
 use super::fold::{ReducedSizes, fold, pieces};
 use super::reducer::{Max, Min, Reducer};
-use crate::machine::{parts, simd};
+use crate::kernels::transpose::{side, turn};
+use crate::machine::{Isa, Kernel, dispatch, parts, simd};
 use crate::number::{Math, Numeric};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -21,6 +22,9 @@ fn find<T: Numeric, R: Reducer<T>>(x: &[T], sizes: ReducedSizes, out: &mut [i64]
         let [_, n, inner] = sizes;
         let mut extremes = vec![T::default(); out.len()];
         fold::<T, R>(x, sizes, &[], &mut extremes);
+        if inner == 1 && n <= SHORT {
+            return dispatch(Short { x, n, extremes: &extremes, out });
+        }
         let planes = x.chunks_exact(n * inner).zip(extremes.chunks_exact(inner));
         for ((x, extremes), out) in planes.zip(out.chunks_exact_mut(inner)) {
             if inner == 1 {
@@ -30,6 +34,75 @@ fn find<T: Numeric, R: Reducer<T>>(x: &[T], sizes: ReducedSizes, out: &mut [i64]
             }
         }
     });
+}
+
+/// Rows up to this length are searched many at a time.
+const SHORT: usize = 128;
+
+/// Number of rows that are searched at a time.
+const SIDE: usize = 16;
+
+/// Searches rows of `n` numbers for the first position of their extreme. Rows are searched together from the last column to
+/// the first, so that the first position is written last.
+struct Short<'a, T> {
+    x: &'a [T],
+    n: usize,
+    extremes: &'a [T],
+    out: &'a mut [i64],
+}
+
+impl<T: Numeric> Kernel for Short<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let Short { x, n, extremes, out } = self;
+        let groups = x.chunks(n * SIDE).zip(extremes.chunks(SIDE)).zip(out.chunks_mut(SIDE));
+        for ((rows, extremes), out) in groups {
+            if let Ok(extremes) = extremes.try_into() {
+                out.copy_from_slice(&together::<T, I>(rows, n, extremes));
+                continue;
+            }
+            for ((row, &extreme), out) in rows.chunks_exact(n).zip(extremes).zip(out) {
+                let at = row.iter().position(|&x| is(x, extreme));
+                *out = at.expect("the extreme is one of the elements") as i64;
+            }
+        }
+    }
+}
+
+/// Searches `SIDE` rows.
+#[inline(always)]
+fn together<T: Numeric, I: Isa>(rows: &[T], n: usize, extremes: &[T; SIDE]) -> [i64; SIDE] {
+    let mut found = [0i64; SIDE];
+    let mut look = |column: usize, numbers: &[T; SIDE]| {
+        for lane in 0..SIDE {
+            let hit = is(numbers[lane], extremes[lane]);
+            found[lane] = if hit { column as i64 } else { found[lane] };
+        }
+    };
+    let side = side::<T, I>();
+    let mut end = n;
+    let mut columns = [[T::default(); SIDE]; 8];
+    while side > 0 && end >= side {
+        end -= side;
+        for lane in (0..SIDE).step_by(side) {
+            let (from, to) = (&rows[lane * n + end..], &mut columns.as_flattened_mut()[lane..]);
+            assert!(from.len() > (side - 1) * (n + 1) && to.len() > (side - 1) * (SIDE + 1));
+            // SAFETY: just checked: the last element of the tile lies within both slices.
+            unsafe { turn::<T, I>(from.as_ptr(), n, to.as_mut_ptr(), SIDE) };
+        }
+        for column in (0..side).rev() {
+            look(end + column, &columns[column]);
+        }
+    }
+    for column in (0..end).rev() {
+        let mut numbers = [T::default(); SIDE];
+        for (lane, to) in numbers.iter_mut().enumerate() {
+            *to = rows[lane * n + column];
+        }
+        look(column, &numbers);
+    }
+    found
 }
 
 /// Returns whether `x` equals the extreme. NaN equals NaN here.
@@ -81,4 +154,35 @@ fn firsts<T: Numeric>(x: &[T], extremes: &[T], out: &mut [i64]) {
             }
         },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_in_rows_agree_with_loops() {
+        for n in [1, 2, 3, 10, 31, 32, 100, SHORT, SHORT + 1, 300] {
+            for rows in [1, 15, 16, 17, 48, 70] {
+                // Few different numbers, so that there are ties; now and then NaN, which is greatest.
+                let x: Vec<f32> = (0..n * rows)
+                    .map(|i| if i % 97 == 96 { f32::NAN } else { (i * 31 % 7) as f32 })
+                    .collect();
+                let wanted = |better: fn(f32, f32) -> bool| -> Vec<i64> {
+                    let first = |row: &[f32]| {
+                        (0..n).fold(0, |best, i| {
+                            let nan = row[i].is_nan() && !row[best].is_nan();
+                            if nan || better(row[i], row[best]) { i } else { best }
+                        }) as i64
+                    };
+                    x.chunks(n).map(first).collect()
+                };
+                let mut out = vec![-1; rows];
+                positions(Extremum::Max, &x, [rows, n, 1], &mut out);
+                assert_eq!(out, wanted(|a, b| a > b), "max of {rows} rows of {n}");
+                positions(Extremum::Min, &x, [rows, n, 1], &mut out);
+                assert_eq!(out, wanted(|a, b| a < b), "min of {rows} rows of {n}");
+            }
+        }
+    }
 }

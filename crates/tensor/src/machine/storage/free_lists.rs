@@ -6,7 +6,8 @@
 //! The size of the lists is limited; blocks above the limit are returned to the system.
 
 use super::header::{Header, LINE};
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use super::huge_pages;
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::null_mut;
 use std::sync::Mutex;
@@ -219,10 +220,17 @@ fn obtain_large(class: usize) -> *mut Header {
 #[cold]
 fn fresh(class: usize) -> *mut Header {
     let layout = class_layout(class);
+    let large = layout.size() >= huge_pages::LARGE;
     // SAFETY: no class has size zero.
-    let block = unsafe { alloc_zeroed(layout) };
+    let block = unsafe { if large { alloc(layout) } else { alloc_zeroed(layout) } };
     if block.is_null() {
         handle_alloc_error(layout)
+    }
+    if large {
+        // Before the first write, which decides about the pages.
+        huge_pages::request(block, layout.size());
+        // SAFETY: the block has this size.
+        unsafe { block.write_bytes(0, layout.size()) };
     }
     block.cast()
 }

@@ -162,3 +162,40 @@ pub unsafe fn powi<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize, k: i32) {
         unsafe { y.add(i).write((*x.add(i)).powi::<I>(k)) }
     }
 }
+
+/// Computes y = aᵇ for each pair of numbers, where `b(i)` is the exponent of number i.
+///
+/// Powers of `f32` are computed in `f64` as exp(b ln a), whose error is far below the last bit of an `f32`. This holds for
+/// a ≥ 0; the standard library computes spans with another number, and powers of `f64`.
+///
+/// # Safety
+/// As [`map`].
+#[inline(always)]
+pub unsafe fn powf<T: Math, I: Isa>(a: *const T, b: impl Fn(usize) -> T, y: *mut T, n: usize) {
+    let single = size_of::<T>() < size_of::<f64>();
+    for start in (0..n).step_by(SPAN) {
+        let length = SPAN.min(n - start);
+        // SAFETY: start < n.
+        let (a, y) = unsafe { (from_raw_parts(a.add(start), length), y.add(start)) };
+        // SAFETY: by the contract.
+        let y = unsafe { from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), length) };
+        // -0 has the sign of a negative number, and NaN is not below infinity.
+        let plain = |a: T| (T::K.one.signed_as(a) > T::K.zero) & (a < T::K.infinity);
+        if single
+            && a.iter().enumerate().fold(true, |all, (i, &a)| {
+                all & plain(a) & (b(start + i).magnitude() < T::K.infinity)
+            })
+        {
+            for (i, (y, &a)) in y.iter_mut().zip(a).enumerate() {
+                let b = b(start + i).widen();
+                let power = Math::exp::<I>(b * Math::ln::<I>(a.widen()));
+                // 0 · ln 0 is NaN.
+                y.write(T::narrow(if b == 0.0 { 1.0 } else { power }));
+            }
+        } else {
+            for (i, (y, &a)) in y.iter_mut().zip(a).enumerate() {
+                y.write(a.powf::<I>(b(start + i)));
+            }
+        }
+    }
+}

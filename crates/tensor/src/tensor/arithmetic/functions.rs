@@ -104,7 +104,7 @@ impl<T: Float> Tensor<T> {
         negative_infinity: impl Into<Option<f64>>,
     ) -> Self {
         let [nan, high, low] = replacements::<T>(nan, infinity.into(), negative_infinity.into());
-        each(self, |x| {
+        each(self, move |x| {
             let x = if x == T::INFINITY { high } else { x };
             let x = if x == T::NEG_INFINITY { low } else { x };
             if x.is_nan_() { nan } else { x }

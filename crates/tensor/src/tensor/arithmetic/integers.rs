@@ -2,17 +2,23 @@
 //! not fit and how to correct it.
 
 use super::{Arithmetic, target_shape};
-use crate::kernels::Binary;
+use crate::kernels::{Binary, IntegerKernels};
 use crate::layout::Shape;
+use crate::machine::{Shared, ranges};
 use crate::number::Dtype;
 use crate::tensor::{Element, Figure, Number, Tensor};
 use std::fmt::Display;
+use std::slice::from_raw_parts_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-macro_rules! integer_arithmetic {
-    ($($t:ident)*) => { $(
-        impl Arithmetic for $t {
-            fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self> {
-                let f: fn($t, $t) -> Option<$t> = match op {
+/// The operations on two elements; `None` if the result does not fit the type.
+mod formula {
+    use super::{Binary, floats_only, power, remainder};
+
+    macro_rules! formulas {
+        ($($t:ident)*) => { $(
+            pub(super) fn $t(op: Binary) -> fn($t, $t) -> Option<$t> {
+                match op {
                     Binary::Add => $t::checked_add,
                     Binary::Sub => $t::checked_sub,
                     Binary::Mul => $t::checked_mul,
@@ -31,15 +37,52 @@ macro_rules! integer_arithmetic {
                     Binary::Remainder => |a, b| remainder(a.into(), b.into())?.try_into().ok(),
                     Binary::Atan2 | Binary::Hypot | Binary::Copysign => floats_only(op),
                     Binary::Xlogy | Binary::Logaddexp => floats_only(op),
-                };
-                let [a, b] = [a, b].map(|x| x.broadcast_to(&shape).contiguous());
+                }
+            }
+        )* };
+    }
+    formulas! { i64 u32 u8 }
+}
+
+/// Computes an operation one element at a time, and panics at the first result that does not fit.
+#[track_caller]
+fn one_by_one<T: IntegerRange>(
+    op: Binary,
+    operands: [&Tensor<T>; 2],
+    shape: Shape,
+    out: &mut [T],
+    f: fn(T, T) -> Option<T>,
+) {
+    let [a, b] = operands.map(|x| x.broadcast_to(&shape).contiguous());
+    let (a, b) = (numbers(&a), numbers(&b));
+    let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
+    let fits = AtomicBool::new(true);
+    ranges(n, n, 64, |range| {
+        // SAFETY: the ranges are disjoint parts of the result.
+        let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
+        for ((to, &a), &b) in to.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
+            let Some(exact) = f(a, b) else { return fits.store(false, Ordering::Relaxed) };
+            *to = exact;
+        }
+    });
+    if !fits.into_inner()
+        && let Some((&a, &b)) = a.iter().zip(b).find(|&(&a, &b)| f(a, b).is_none())
+    {
+        refuse::<T>(op, [a.into(), b.into()], [&a, &b]);
+    }
+}
+
+macro_rules! integer_arithmetic {
+    ($($t:ident)*) => { $(
+        impl Arithmetic for $t {
+            fn binary(op: Binary, a: &Tensor<Self>, b: &Tensor<Self>, shape: Shape) -> Tensor<Self> {
                 let mut out = Tensor::empty(shape);
-                let (a, b) = (numbers(&a), numbers(&b));
-                for (y, (&a, &b)) in out.fresh_mut().iter_mut().zip(a.iter().zip(b)) {
-                    match f(a, b) {
-                        Some(exact) => *y = exact,
-                        None => refuse::<$t>(op, [a.into(), b.into()], [&a, &b]),
-                    }
+                let (a, b) = (a.near(), b.near());
+                let sources = [&a.source(&shape), &b.source(&shape)];
+                // SAFETY: each source has the elements of its tensor, broadcast to `shape`.
+                let fits = unsafe { $t::zip(op, sources, out.fresh_mut()) };
+                if fits != Some(true) {
+                    one_by_one(op, [&a, &b], shape, out.fresh_mut(), formula::$t(op));
                 }
                 out
             }

@@ -1,8 +1,32 @@
 //! Logic of booleans: not, and, or, exclusive or.
 
-use super::{common, each, zip};
+use super::{common, each};
+use crate::layout::Shape;
+use crate::machine::{Shared, ranges};
 use crate::tensor::Tensor;
 use std::ops;
+use std::slice::from_raw_parts_mut;
+
+/// Applies `f` to each pair of elements of two operands, both broadcast to `shape`.
+fn join(
+    a: &Tensor<bool>,
+    b: &Tensor<bool>,
+    shape: Shape,
+    f: impl Fn(bool, bool) -> bool + Sync,
+) -> Tensor<bool> {
+    let [a, b] = [a, b].map(|x| x.broadcast_to(&shape).contiguous());
+    let (a, b) = (a.as_slice().unwrap_or_default(), b.as_slice().unwrap_or_default());
+    let mut out = Tensor::<bool>::empty(shape);
+    let (n, to) = (a.len(), Shared(out.fresh_ptr()));
+    ranges(n, n, 64, |range| {
+        // SAFETY: the ranges are disjoint parts of the result, which has as many elements as `a`.
+        let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
+        for ((to, &a), &b) in to.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
+            *to = f(a, b);
+        }
+    });
+    out
+}
 
 macro_rules! logic {
     ($($(#[$doc:meta])* $Trait:ident as $name:ident: $method:ident $op:tt;)*) => {
@@ -15,7 +39,7 @@ macro_rules! logic {
             #[track_caller]
             #[must_use]
             pub fn $name(&self, other: &Self) -> Self {
-                zip(self, other, common(stringify!($name), self, other), |a, b| a $op b)
+                join(self, other, common(stringify!($name), self, other), |a, b| a $op b)
             }
         )* }
         $(

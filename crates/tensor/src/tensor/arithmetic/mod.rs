@@ -9,14 +9,15 @@ mod tests;
 mod unary;
 
 use crate::kernels::pointwise::{PointwiseStep, in_parallel, single};
-use crate::kernels::{Binary, Instruction, Opcode, Program, Unary};
-use crate::layout::Shape;
-use crate::machine::PARALLEL;
+use crate::kernels::{Binary, Comparison, Instruction, Opcode, Program, Source, Unary};
+use crate::layout::{Collapsed, Shape, broadcasts_to};
+use crate::machine::{PARALLEL, Shared, ranges};
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Element, Figure, Float, Given, Number, Operand, Tensor};
 use smallvec::smallvec;
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ops;
+use std::slice::from_raw_parts_mut;
 
 /// Arithmetic on whole tensors of one element type. Floats run compiled programs. Integers run loops
 /// that give the exact result or panic.
@@ -83,6 +84,7 @@ macro_rules! float_arithmetic {
                     Binary::Add => x.unary(Unary::Shift(c)),
                     Binary::Sub => x.unary(Unary::Shift(-c)),
                     Binary::Mul => x.unary(Unary::Scale(c)),
+                    Binary::Div => x.unary(Unary::DivScalar(c)),
                     _ => Self::binary(op, x, &Tensor::scalar_of(Self::of(c)), x.shape()),
                 }
             }
@@ -105,6 +107,7 @@ macro_rules! float_arithmetic {
                     Binary::Add => x.unary(Unary::Shift(c)),
                     Binary::Sub => x.unary(Unary::Neg).unary(Unary::Shift(c)),
                     Binary::Mul => x.unary(Unary::Scale(c)),
+                    Binary::Div => x.unary(Unary::ScalarDiv(c)),
                     _ => Self::binary(op, &Tensor::scalar_of(Self::of(c)), x, x.shape()),
                 }
             }
@@ -124,29 +127,40 @@ macro_rules! float_arithmetic {
 }
 float_arithmetic! { f32 f64 }
 
-/// Applies `f` to each element.
-fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U) -> Tensor<U> {
+/// Applies `f` to each element. `f` is copied to the thread that runs it: the compiler must see that no store changes what
+/// it has captured.
+fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U + Sync + Copy) -> Tensor<U> {
     let x = x.contiguous();
-    let mut out = Tensor::empty(x.shape());
-    for (y, &x) in out.fresh_mut().iter_mut().zip(x.as_slice().unwrap_or_default()) {
-        *y = f(x);
-    }
+    let from = x.as_slice().unwrap_or_default();
+    let mut out = Tensor::<U>::empty(x.shape());
+    let (n, to) = (from.len(), Shared(out.fresh_ptr()));
+    ranges(n, n, 64, |range| {
+        // SAFETY: the ranges are disjoint parts of the result, which has as many elements as `from`.
+        let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
+        let f = f;
+        for (to, &x) in to.iter_mut().zip(&from[range]) {
+            *to = f(x);
+        }
+    });
     out
 }
 
-/// Applies `f` to each pair of elements of two operands, both broadcast to `shape`.
-fn zip<T: Element, U: Element>(
-    a: &Tensor<T>,
-    b: &Tensor<T>,
-    shape: Shape,
-    f: impl Fn(T, T) -> U,
-) -> Tensor<U> {
-    let [a, b] = [a, b].map(|x| x.broadcast_to(&shape).contiguous());
+/// Compares the elements of two operands, both broadcast to `shape`.
+fn compare<T: Element>(op: Comparison, a: &Tensor<T>, b: &Tensor<T>, shape: Shape) -> Tensor<bool> {
     let mut out = Tensor::empty(shape);
-    let pairs = a.as_slice().unwrap_or_default().iter().zip(b.as_slice().unwrap_or_default());
-    for (y, (&a, &b)) in out.fresh_mut().iter_mut().zip(pairs) {
-        *y = f(a, b);
-    }
+    let (a, b) = (a.near(), b.near());
+    let (a, b) = (a.source(&shape), b.source(&shape));
+    // SAFETY: each source has the elements of its tensor, broadcast to `shape`.
+    unsafe { T::compare(op, [&a, &b], out.fresh_mut()) }
+    out
+}
+
+/// Compares the elements of a tensor with an element.
+fn compare_with<T: Element>(op: Comparison, x: &Tensor<T>, c: T) -> Tensor<bool> {
+    let mut out = Tensor::empty(x.shape());
+    let (a, b) = (x.source(&x.shape()), Source::repeated(&c, x.numel()));
+    // SAFETY: both sources have as many elements as `x`.
+    unsafe { T::compare(op, [&a, &b], out.fresh_mut()) }
     out
 }
 
@@ -161,10 +175,28 @@ pub(crate) fn apply<T: Float, const N: usize>(
     Tensor::pointwise(op, x, &shape)
 }
 
+/// Results up to this many numbers are computed from contiguous copies of the operands.
+const COPIED: usize = 1024;
+
 /// Applies one opcode to operands of any layout that broadcast to `shape`.
 #[inline(never)]
 #[track_caller]
 fn collected<T: Float, const N: usize>(op: Opcode, x: [&Tensor<T>; N], shape: &Shape) -> Tensor<T> {
+    // Copies of a few numbers cost less than a program.
+    if shape.numel() <= COPIED && x.iter().all(|x| broadcasts_to(&x.shape(), shape)) {
+        let copies = x.map(|x| {
+            if x.is_contiguous() && x.block.has_shape(shape) {
+                return x.clone();
+            }
+            let mut copy = Tensor::empty_as(shape);
+            let layout = Collapsed::new(shape, &x.broadcast_strides(shape));
+            // SAFETY: the layout is that of `x`, broadcast to the shape of the copy.
+            unsafe { T::copy(x.ptr(), layout, copy.fresh_mut()) }
+            copy
+        });
+        // SAFETY: just made.
+        return unsafe { in_order(op, copies.each_ref(), shape) };
+    }
     let instruction = Instruction { op, args: [0, 1, 2] };
     Program::assemble(N, smallvec![instruction], smallvec![N as u8]).map(&x, shape)
 }
@@ -346,7 +378,7 @@ impl<T: Number> Tensor<T> {
 }
 
 macro_rules! comparisons {
-    ($($(#[$doc:meta])* $Op:ident as $name:ident: $op:tt ($orders:pat);)*) => {
+    ($($(#[$doc:meta])* $Op:ident as $name:ident: ($orders:pat);)*) => {
         /// Comparisons with a tensor or a number. Every comparison with NaN is false, except `ne`.
         ///
         /// Integers and booleans (as 0 and 1) are compared with a number exactly. If the elements are
@@ -371,9 +403,13 @@ macro_rules! comparisons {
                 match other.operand() {
                     Given::Tensor(other) => {
                         let shape = common(stringify!($name), self, other);
-                        zip(self, other, shape, |a, b| a $op b)
+                        compare(Comparison::$Op, self, other, shape)
                     }
-                    Given::Number(c) => each(self, |x| matches!(c.order(x), $orders)),
+                    Given::Number(c) => match T::number(c) {
+                        Some(c) => compare_with(Comparison::$Op, self, c),
+                        // No element has this value.
+                        None => each(self, move |x| matches!(c.order(x), $orders)),
+                    },
                 }
             }
         )* }
@@ -381,17 +417,17 @@ macro_rules! comparisons {
 }
 comparisons! {
     /// Returns a > b, element by element.
-    Gt as gt: > (Some(Greater));
+    Gt as gt: (Some(Greater));
     /// Returns a ≥ b, element by element.
-    Ge as ge: >= (Some(Greater | Equal));
+    Ge as ge: (Some(Greater | Equal));
     /// Returns a < b, element by element.
-    Lt as lt: < (Some(Less));
+    Lt as lt: (Some(Less));
     /// Returns a ≤ b, element by element.
-    Le as le: <= (Some(Less | Equal));
+    Le as le: (Some(Less | Equal));
     /// Returns a = b, element by element. The operator `==` compares whole tensors instead.
-    Eq as eq: == (Some(Equal));
+    Eq as eq: (Some(Equal));
     /// Returns a ≠ b, element by element. The operator `!=` compares whole tensors instead.
-    Ne as ne: != (None | Some(Less | Greater));
+    Ne as ne: (None | Some(Less | Greater));
 }
 
 macro_rules! operators {

@@ -320,3 +320,133 @@ fn programs_over_shapes_with_too_many_elements_panic() {
     });
     Program::assemble(0, smallvec![], smallvec![]).update::<f32>(&mut [], &[]);
 }
+
+/// Returns matrices of many blocks, of one shape, in six layouts.
+fn large<T: Element>(of: impl Fn(usize) -> T) -> Vec<Tensor<T>> {
+    let (rows, columns) = (70, 66);
+    let x = Tensor::from_fn(&[rows, columns], |i| of(i * 7 + i / 5));
+    let wide = Tensor::concat(&[&x, &x], 1);
+    let shape = [rows, columns];
+    vec![
+        x.clone(),
+        x.t().contiguous().t(),
+        wide.narrow(1, 3, columns),
+        x.flip(1),
+        x.narrow(0, 2, 1).broadcast_to(shape),
+        x.narrow(1, 5, 1).broadcast_to(shape),
+        x.narrow(1, 5, 1).narrow(0, 7, 1).broadcast_to(shape),
+    ]
+}
+
+#[test]
+fn comparisons_and_choices_of_large_tensors_agree_with_loops() {
+    fn check<T: Element>(of: impl Fn(usize) -> T + Copy, c: f64) {
+        let masks = large(|i| i % 3 == 0);
+        let pairs = |f: fn(T, T) -> bool, a: &Tensor<T>, b: &Tensor<T>| -> Vec<bool> {
+            a.to_vec().into_iter().zip(b.to_vec()).map(|(a, b)| f(a, b)).collect()
+        };
+        for a in large(of) {
+            for b in large(|i| of(i * 3 + 1)) {
+                assert_eq!(a.gt(&b).to_vec(), pairs(|a, b| a > b, &a, &b));
+                assert_eq!(a.ge(&b).to_vec(), pairs(|a, b| a >= b, &a, &b));
+                assert_eq!(a.lt(&b).to_vec(), pairs(|a, b| a < b, &a, &b));
+                assert_eq!(a.le(&b).to_vec(), pairs(|a, b| a <= b, &a, &b));
+                assert_eq!(a.eq(&b).to_vec(), pairs(|a, b| a == b, &a, &b));
+                assert_eq!(a.ne(&b).to_vec(), pairs(|a, b| a != b, &a, &b));
+                for mask in &masks {
+                    let wanted = mask.to_vec().into_iter().zip(a.to_vec()).zip(b.to_vec());
+                    let wanted = wanted.map(|((which, a), b)| if which { a } else { b });
+                    let got = Tensor::where_(mask, &a, &b).to_vec();
+                    let same = |(x, y): (T, T)| x == y || x.is_nan_() && y.is_nan_();
+                    assert!(got.into_iter().zip(wanted).all(same));
+                }
+            }
+            let with = |f: fn(T, T) -> bool| pairs(f, &a, &Tensor::full_of(&a.shape(), T::of(c)));
+            assert_eq!(a.gt(c).to_vec(), with(|a, b| a > b));
+            assert_eq!(a.le(c).to_vec(), with(|a, b| a <= b));
+            assert_eq!(a.ne(c).to_vec(), with(|a, b| a != b));
+        }
+    }
+    check(|i| if i % 11 == 0 { f32::NAN } else { (i % 5) as f32 }, 2.0);
+    check(|i| if i % 11 == 0 { f64::NEG_INFINITY } else { (i % 5) as f64 }, 2.0);
+    check(|i| (i % 5) as i64 - 2, 1.0);
+    check(|i| (i % 5) as u32, 2.0);
+    check(|i| (i % 5) as u8, 2.0);
+    check(|i| i % 2 == 0, 1.0);
+}
+
+#[test]
+fn programs_over_large_tensors_agree_with_loops() {
+    fn check<T: Float>() {
+        for a in large(|i| T::of((i % 13) as f64 - 6.0)) {
+            for b in large(|i| T::of((i % 7) as f64 * 0.5)) {
+                let pairs = || a.to_vec().into_iter().zip(b.to_vec());
+                assert_eq!((&a - &b).to_vec(), pairs().map(|(a, b)| a - b).collect::<Vec<T>>());
+                let program = Program::new(|[a, b]| [a * b, a + b]);
+                let product = program.map(&[&a, &b], &a.shape());
+                assert_eq!(product.to_vec(), pairs().map(|(a, b)| a * b).collect::<Vec<T>>());
+                let mut sum = a.clone();
+                sum += &b;
+                assert_eq!(sum.to_vec(), pairs().map(|(a, b)| a + b).collect::<Vec<T>>());
+            }
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
+fn division_by_a_number_is_rounded_once() {
+    let x = Tensor::from_fn(&[3000], |i| i as f32 * 0.1 - 70.0);
+    let by_loop = |f: fn(f32) -> f32| x.to_vec().into_iter().map(f).collect::<Vec<_>>();
+    assert_eq!((&x / 3.0).to_vec(), by_loop(|x| x / 3.0));
+    assert_eq!((3.0 / &x).to_vec(), by_loop(|x| 3.0 / x));
+    assert_eq!((&x / 0.1).to_vec(), by_loop(|x| x / 0.1));
+}
+
+/// The standard library's powers in `f64`, rounded once. Spans with negative numbers, zeros of both signs and infinite
+/// numbers lie beside plain ones.
+#[test]
+fn powers_of_single_precision_are_rounded_once() {
+    let mut numbers: Vec<f32> = (1..2000).map(|i| (i as f32 * 0.0137).powi(3)).collect();
+    numbers.extend([0.0, 1.0, 1e-45, f32::MIN_POSITIVE, f32::MAX, 1e-20, 1e20]);
+    numbers.extend((0..300).map(|i| i as f32 - 20.0));
+    numbers.extend([-0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN]);
+    let x = Tensor::from(numbers.clone());
+    let exponents = [
+        0.0,
+        -0.0,
+        1.0,
+        2.0,
+        3.0,
+        -1.0,
+        0.5,
+        -0.5,
+        1.7,
+        40.0,
+        -40.0,
+        1e-3,
+        1e30,
+        -1e30,
+        f32::INFINITY,
+        f32::NAN,
+    ];
+    for p in exponents {
+        let [unary, binary] =
+            [x.powf(f64::from(p)), x.pow(&Tensor::full(&[numbers.len()], f64::from(p)))];
+        assert!(
+            unary
+                .to_vec()
+                .iter()
+                .zip(binary.to_vec())
+                .all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan())
+        );
+        for (&x, y) in numbers.iter().zip(unary.to_vec()) {
+            let want = f64::from(x).powf(f64::from(p));
+            let next = f64::from((want as f32).abs().next_up()) - f64::from((want as f32).abs());
+            let close = (f64::from(y) - want).abs() <= 0.501 * next;
+            let same = f64::from(y) == f64::from(want as f32) || y.is_nan() && want.is_nan();
+            assert!(close || same, "{x:e} to the power of {p}: {y:e}, not {want:e}");
+        }
+    }
+}

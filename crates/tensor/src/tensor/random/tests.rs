@@ -174,3 +174,29 @@ fn integers_are_uniform_and_depend_on_their_position_alone() {
         },
     );
 }
+
+/// Two numbers for each two words, in order, however the work is divided; the second of a last pair may be left out.
+#[test]
+fn normal_numbers_are_those_of_the_words_in_order() {
+    for n in [1usize, 2, 7, 40_001, 70_000] {
+        let mut words = Philox::new(3);
+        let x = Tensor::normal(&[n], 1.0, 2.0, &mut Philox::new(3)).to_vec();
+        for pair in x.chunks(2) {
+            let (u, v) = (words.next_u32(), words.next_u32());
+            let u = (f64::from(u) + 1.0) * 2f64.powi(-32);
+            let z = box_muller(u, f64::from(v) * 2f64.powi(-32));
+            for (x, z) in pair.iter().zip(z) {
+                assert_eq!(*x, (1.0 + 2.0 * z) as f32);
+            }
+        }
+        let mut rng = Philox::new(3);
+        let y = Tensor::<f64>::normal_of(&[n], 0.0, 1.0, &mut rng).to_vec();
+        assert_eq!(rng.state()[2], 4 * n.div_ceil(2) as u64);
+        let mut words = Philox::new(3);
+        for pair in y.chunks(2) {
+            let u = unit53(words.next_u64()) + 2f64.powi(-53);
+            let z = box_muller(u, unit53(words.next_u64()));
+            assert_eq!(pair, &z[..pair.len()]);
+        }
+    }
+}

@@ -262,3 +262,57 @@ fn in_place_operations_with_a_number_have_the_same_bits() {
         assert_eq!([mul.at(&[i]), div.at(&[i])], [x * 0.1, x / 0.3]);
     }
 }
+
+/// Operands of many vectors, in several layouts; the first pair that does not fit is named, wherever it is.
+#[test]
+fn operators_on_large_tensors_are_exact_or_name_the_first_that_does_not_fit() {
+    fn check<T: Number + Into<i128>>(a: impl Fn(usize) -> T, b: impl Fn(usize) -> T) {
+        let n = 4900;
+        let (x, y) = (Tensor::from_fn(&[70, 70], a), Tensor::from_fn(&[70, 70], b));
+        type Case<T> = (fn(&Tensor<T>, &Tensor<T>) -> Tensor<T>, fn(i128, i128) -> i128);
+        let cases: [Case<T>; 5] = [
+            (|a, b| a + b, |a, b| a + b),
+            (|a, b| a - b, |a, b| a - b),
+            (|a, b| a * b, |a, b| a * b),
+            (|a, b| a.maximum(b), i128::max),
+            (|a, b| a.minimum(b), i128::min),
+        ];
+        let row = y.narrow(0, 3, 1);
+        for (op, exact) in cases {
+            for (a, b) in [(&x, &y), (&x, &row), (&x.t(), &y), (&x.flip(0), &y.flip(1))] {
+                let wanted = a.to_vec().into_iter().zip(b.broadcast_to(&[70, 70]).to_vec());
+                let wanted: Vec<i128> = wanted.map(|(a, b)| exact(a.into(), b.into())).collect();
+                let got: Vec<i128> = op(a, b).to_vec().into_iter().map(Into::into).collect();
+                assert_eq!(got, wanted);
+            }
+        }
+        assert_eq!(x.numel(), n);
+    }
+    check(|i| (i % 100) as i64 - 50, |i| (i % 71) as i64 - 100);
+    check(|i| i64::MAX / 8 - i as i64, |i| (i % 7) as i64 - 3);
+    check(|i| 400 + (i % 100) as u32, |i| (i % 71) as u32);
+    check(|i| 65_000 + i as u32 % 8, |i| 65_000 - i as u32 % 8);
+    check(|i| 15 + (i % 2) as u8, |i| (i % 15) as u8);
+
+    let first = |at: usize| {
+        move |edge: i64, i: usize| if i == at || i == 1999 { edge + i64::from(i != at) } else { 1 }
+    };
+    for at in [0, 511, 512, 1000, 1998] {
+        let at = first(at);
+        let max = Tensor::<i64>::from_fn(&[2000], |i| at(i64::MAX - 1, i));
+        let by = Tensor::<i64>::from_fn(&[2000], |i| at(2, i));
+        let to = "does not fit i64 (-9223372036854775808 to 9223372036854775807): cast first, for example x.cast::<f64>()";
+        panics_here(&format!("add: 9223372036854775806 + 2 {to}"), || drop(&max + &by));
+        panics_here(&format!("mul: 9223372036854775806 * 2 {to}"), || drop(&max * &by));
+        let min = Tensor::<i64>::from_fn(&[2000], |i| at(i64::MIN + 1, i));
+        panics_here(&format!("sub: -9223372036854775807 - 2 {to}"), || drop(&min - &by));
+        let bytes = Tensor::<u8>::from_fn(&[2000], |i| at(200, i) as u8);
+        let others = Tensor::<u8>::from_fn(&[2000], |i| if at(0, i) == 1 { 1 } else { 60 });
+        let to = "does not fit u8 (0 to 255): cast first, for example x.cast::<i64>()";
+        panics_here(&format!("add: 200 + 60 {to}"), || drop(&bytes + &others));
+        panics_here(&format!("mul: 200 * 60 {to}"), || drop(&bytes * &others));
+        panics_here(&format!("sub: 1 - 200 {to}"), || {
+            drop(Tensor::<u8>::full_of(&[2000], 1) - &bytes)
+        });
+    }
+}

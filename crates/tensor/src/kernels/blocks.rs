@@ -1,0 +1,186 @@
+//! Blocks of elements: how operands of any layout reach loops over slices.
+//!
+//! A loop over slices vectorises, and a layout does not matter to it. [`BlockReader`] gives the elements of
+//! an operand block by block: in place where they are neighbours, else collected in a buffer that stays in the
+//! innermost cache. Nothing of the size of the result is copied. [`zip`] and [`choose`] apply such a loop to whole
+//! tensors, on several threads.
+
+use crate::layout::{Collapsed, Cursor};
+use crate::machine::{Shared, ranges};
+use crate::number::Scalar;
+use std::ops::Range;
+use std::slice::{from_raw_parts, from_raw_parts_mut};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Elements per block: 2 KiB of `f32`.
+pub(super) const BLOCK: usize = 512;
+
+/// A loop over equally long slices: two operands and the result. Returns whether the results are valid.
+pub(super) type Zip<T, U> = fn(&[T], &[T], &mut [U]) -> bool;
+
+/// Calls `f` for the elements of `a`, `b` and `out`, piece by piece, on several threads. Returns whether all
+/// calls returned true.
+///
+/// # Safety
+/// Each source has as many elements as `out`.
+pub(super) unsafe fn zip<T: Scalar, U: Scalar>(
+    sources: [&Source<T>; 2],
+    out: &mut [U],
+    f: Zip<T, U>,
+) -> bool {
+    let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
+    let valid = AtomicBool::new(true);
+    ranges(n, n, BLOCK, |range| {
+        let in_order = sources.iter().all(|source| source.layout.is_none());
+        // SAFETY: by the contract; the ranges are disjoint.
+        let all = unsafe {
+            if in_order {
+                let [a, b] = sources.map(|s| from_raw_parts(s.base.add(range.start), range.len()));
+                f(a, b, from_raw_parts_mut(to.get().add(range.start), range.len()))
+            } else {
+                zip_blocks(sources, to.get(), range, f)
+            }
+        };
+        if !all {
+            valid.store(false, Ordering::Relaxed);
+        }
+    });
+    valid.into_inner()
+}
+
+/// Calls `f` block by block for the elements in `range`.
+///
+/// # Safety
+/// As [`zip`]; `to` has room for the elements of the range, which no other code uses.
+unsafe fn zip_blocks<T: Scalar, U>(
+    sources: [&Source<T>; 2],
+    to: *mut U,
+    range: Range<usize>,
+    f: Zip<T, U>,
+) -> bool {
+    let mut buffers = [[T::default(); BLOCK]; 2];
+    let [first, second] = &mut buffers;
+    let mut a = BlockReader::new(sources[0], range.start, first.as_mut_ptr());
+    let mut b = BlockReader::new(sources[1], range.start, second.as_mut_ptr());
+    let mut valid = true;
+    for start in range.clone().step_by(BLOCK) {
+        let n = BLOCK.min(range.end - start);
+        // SAFETY: by the contract; the readers give `n` elements each.
+        unsafe {
+            let (a, b) = (from_raw_parts(a.next(start, n), n), from_raw_parts(b.next(start, n), n));
+            valid &= f(a, b, from_raw_parts_mut(to.add(start), n));
+        }
+    }
+    valid
+}
+
+/// Writes the element of the first source where the mask is true, else that of the second.
+///
+/// # Safety
+/// The mask and each source have as many elements as `out`.
+pub(super) unsafe fn choose<T: Scalar>(
+    mask: &Source<bool>,
+    [a, b]: [&Source<T>; 2],
+    out: &mut [T],
+    f: fn(&[bool], &[T], &[T], &mut [T]),
+) {
+    let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
+    ranges(n, n, BLOCK, |range| {
+        let (mut masks, mut buffers) = ([false; BLOCK], [[T::default(); BLOCK]; 2]);
+        let [first, second] = &mut buffers;
+        let mut masks = BlockReader::new(mask, range.start, masks.as_mut_ptr());
+        let mut a = BlockReader::new(a, range.start, first.as_mut_ptr());
+        let mut b = BlockReader::new(b, range.start, second.as_mut_ptr());
+        for start in range.clone().step_by(BLOCK) {
+            let n = BLOCK.min(range.end - start);
+            // SAFETY: by the contract; the readers give `n` elements each, and the ranges are disjoint.
+            unsafe {
+                let mask = from_raw_parts(masks.next(start, n), n);
+                let (a, b) =
+                    (from_raw_parts(a.next(start, n), n), from_raw_parts(b.next(start, n), n));
+                f(mask, a, b, from_raw_parts_mut(to.get().add(start), n));
+            }
+        }
+    });
+}
+
+/// Where the elements of an operand are: one after the other, or to be collected by a layout.
+pub struct Source<T> {
+    pub(super) base: *const T,
+    layout: Option<Collapsed>,
+}
+// SAFETY: read only, or written where the same thread reads (updates in place).
+unsafe impl<T: Sync> Sync for Source<T> {}
+
+impl<T> Source<T> {
+    /// Creates a source. `layout` is `None` if the numbers are contiguous from `base` on.
+    #[inline(always)]
+    pub(crate) fn new(base: *const T, layout: Option<Collapsed>) -> Self {
+        Source { base, layout }
+    }
+
+    /// Returns the same source of elements of another type of the same size.
+    pub(super) fn cast<U>(&self) -> Source<U> {
+        debug_assert_eq!(size_of::<T>(), size_of::<U>());
+        Source { base: self.base.cast(), layout: self.layout }
+    }
+
+    /// Creates a source that repeats one element `n` times.
+    pub(crate) fn repeated(element: &T, n: usize) -> Self {
+        Source { base: element, layout: Some(Collapsed::new(&[n], &[0])) }
+    }
+}
+
+/// Provides an input block by block.
+#[allow(clippy::large_enum_variant)] // a few on the stack, and none is moved
+pub(super) enum BlockReader<T> {
+    InOrder(*const T),
+    Collect {
+        base: *const T,
+        cursor: Cursor,
+        block: *mut T,
+        /// The offset of the number that fills the whole block, if one number does.
+        filled: Option<isize>,
+    },
+}
+
+impl<T: Copy> BlockReader<T> {
+    pub fn new(source: &Source<T>, start: usize, block: *mut T) -> Self {
+        let Some(layout) = source.layout else { return BlockReader::InOrder(source.base) };
+        let cursor = Cursor::new(layout, start);
+        BlockReader::Collect { base: source.base, cursor, block, filled: None }
+    }
+
+    #[inline]
+    pub fn next(&mut self, start: usize, n: usize) -> *const T {
+        match self {
+            // SAFETY: `start` is within the input.
+            BlockReader::InOrder(base) => unsafe { base.add(start) },
+            BlockReader::Collect { base, cursor, block, filled } => {
+                if let Some(offset) = cursor.adjacent(n) {
+                    cursor.next_run(n);
+                    // SAFETY: the cursor stays within the input.
+                    return unsafe { base.offset(offset) };
+                }
+                let repeated = cursor.repeated(n);
+                match repeated {
+                    Some(_) if *filled == repeated => _ = cursor.next_run(n),
+                    Some(offset) => {
+                        cursor.next_run(n);
+                        // SAFETY: the cursor stays within the input, and the block has room for
+                        // `BLOCK` numbers.
+                        unsafe {
+                            from_raw_parts_mut(*block, BLOCK).fill(*base.offset(offset));
+                        }
+                    }
+                    // SAFETY: the cursor belongs to this input, and `n` is `BLOCK` at most.
+                    None => unsafe {
+                        cursor.read(*base, from_raw_parts_mut(*block, n));
+                    },
+                }
+                *filled = repeated;
+                *block
+            }
+        }
+    }
+}
