@@ -385,7 +385,8 @@ unsafe fn stream<V: Lanes, const S: usize, const K: usize, const NV: usize>(
                     for a in 0..open {
                         if i + a * S < K {
                             for q in 0..K {
-                                sums[a][j] = sums[a][j].add_product(pixels[q], weights[i + a * S][q]);
+                                sums[a][j] =
+                                    sums[a][j].add_product(pixels[q], weights[i + a * S][q]);
                             }
                         }
                     }
@@ -463,8 +464,7 @@ unsafe fn input_planes<V: Lanes>(job: &Depthwise<V::Scalar>) {
                     columns[q] = Columns::new(at, wide);
                 }
                 let first = left.rem_euclid(2) as usize; // the first tap of even pixels
-                let used = [0, V::LANES]
-                    .map(|at| V::LANES.min(width.saturating_sub(2 * o + at)));
+                let used = [0, V::LANES].map(|at| V::LANES.min(width.saturating_sub(2 * o + at)));
                 let used = [V::range(0, used[0]), V::range(0, used[1])];
                 for i in 0..height {
                     let mut sums = [V::zero(); 2];

@@ -185,8 +185,7 @@ impl<T: Gemm> Product<T> {
         parts(threads, work / PER_STEP, &|part| {
             let (from, until) = (cut(part), cut(part + 1));
             if from < until {
-                let part =
-                    if n >= m { self.columns(from, until) } else { self.rows(from, until) };
+                let part = if n >= m { self.columns(from, until) } else { self.rows(from, until) };
                 // SAFETY: the caller's promises hold for each part; the parts of C are apart.
                 unsafe { part.run_here() };
             }

@@ -186,7 +186,8 @@ impl<V: Lanes, const S: usize> Columns<V, S> {
         unsafe {
             for s in 0..S {
                 let p = row.wrapping_offset(self.at + (s * V::LANES) as isize);
-                parts[s] = if self.inside { V::load(p) } else { V::load_masked(p, self.masks[s], fill) };
+                parts[s] =
+                    if self.inside { V::load(p) } else { V::load_masked(p, self.masks[s], fill) };
             }
             if S == 2 {
                 (parts[0], parts[1]) = V::apart(parts[0], parts[1]);

@@ -143,7 +143,8 @@ where
             while o < wide {
                 // SAFETY: the rows of the window are in the image, and the results have room.
                 unsafe {
-                    let rows = Rows { x: x.as_ptr().wrapping_add(first * width), count, down, width };
+                    let rows =
+                        Rows { x: x.as_ptr().wrapping_add(first * width), count, down, width };
                     let (value, place) = block::<V, S, K>(job.slide, &rows, o, job.first);
                     let used = V::range(0, V::LANES.min(wide - o));
                     value.store_masked(job.values.wrapping_add(i * area + y * wide + o), used);
@@ -155,7 +156,8 @@ where
         // SAFETY: all places were written, and the results have room.
         unsafe {
             let places = std::slice::from_raw_parts(job.places.cast_const(), area);
-            let positions = std::slice::from_raw_parts_mut(job.positions.wrapping_add(i * area), area);
+            let positions =
+                std::slice::from_raw_parts_mut(job.positions.wrapping_add(i * area), area);
             for ((to, &place), &base) in positions.iter_mut().zip(places).zip(&job.slide.bases) {
                 *to = i64::from(base.wrapping_add(place.bits()));
             }

@@ -57,8 +57,7 @@ impl<T: Spread> Pairs<T> {
         assert!(wide / 2 == narrow && x.len() / narrow == out.len() / wide / 2);
         let (size, widths, places) = (out.len(), self.widths, places.as_mut_ptr());
         let inside = Cell::new(true);
-        let job =
-            Windows { x, index, firsts, places, out: out.as_mut_ptr(), size, widths, inside };
+        let job = Windows { x, index, firsts, places, out: out.as_mut_ptr(), size, widths, inside };
         // SAFETY: the sizes fit together.
         unsafe { T::windows(&job) };
         job.inside.get()

@@ -10,7 +10,7 @@
 
 use super::sums;
 use crate::kernels::reduce;
-use crate::machine::{dispatch, Isa, join, Kernel, prefetch};
+use crate::machine::{Isa, Kernel, dispatch, join, prefetch};
 use crate::number::Math;
 
 /// The greatest number of rows whose terms are added one after the other.

@@ -5,7 +5,7 @@
 //! (Algorithms for Computing the Sample Variance, 1983), in `f64`, so that no digits cancel where the mean is large.
 
 use crate::kernels::reduce;
-use crate::machine::{dispatch, Isa, join, Kernel};
+use crate::machine::{Isa, Kernel, dispatch, join};
 use crate::number::Math;
 
 /// The greatest number of elements that are read twice.
