@@ -136,7 +136,7 @@ pub(crate) fn layer_norm_gradient<T: Math>(
     let mut others = vec![T::default(); 2 * gw.len()];
     let (gw2, gb2) = others.split_at_mut(gw.len());
     join(of.x.len(), &mut || layer_norm_gradient(first, n, gx1, [&mut *gw, &mut *gb]), &mut || {
-        layer_norm_gradient(second, n, gx2, [&mut *gw2, &mut *gb2])
+        layer_norm_gradient(second, n, gx2, [&mut *gw2, &mut *gb2]);
     });
     for (sum, &other) in gw.iter_mut().chain(gb).zip(&others) {
         *sum = *sum + other;
@@ -172,12 +172,11 @@ impl<T: Math> Kernel for Backward<'_, T> {
             let of_row = |[x, gy, w]: [T; 3]| [gy * w, gy * w * ((x - m) * s)];
             let [mean, slope] = sums([x, gy, of.weight], of_row).map(|sum| sum / count);
             let factors = [m, s, mean, slope];
-            const STEP: usize = reduce::LANES;
-            for start in (0..n).step_by(STEP) {
+            for start in (0..n).step_by(reduce::LANES) {
                 // While a row is computed, the next one comes from memory. Behind the last one there may be none.
-                prefetch(x.as_ptr().wrapping_add(n + start), STEP);
-                prefetch(gy.as_ptr().wrapping_add(n + start), STEP);
-                let at = start..n.min(start + STEP);
+                prefetch(x.as_ptr().wrapping_add(n + start), reduce::LANES);
+                prefetch(gy.as_ptr().wrapping_add(n + start), reduce::LANES);
+                let at = start..n.min(start + reduce::LANES);
                 let operands = [&x[at.clone()], &gy[at.clone()], &of.weight[at.clone()]];
                 part(operands, factors, &mut gx[at.clone()], &mut gw[at.clone()], &mut gb[at]);
             }

@@ -25,6 +25,7 @@ pub(crate) const LONGEST: usize = super::reduce::BLOCK;
 /// Adds N terms for each element of rows, each along the tree of a leaf. Leaves are added one after the other, in `f64`.
 /// `term` gets the elements of the M operands.
 #[inline(always)]
+#[allow(clippy::needless_range_loop)] // the indices are numbers of lanes and of operands
 fn sums<T: Math, const M: usize, const N: usize>(
     rows: [&[T]; M],
     term: impl Fn([T; M]) -> [T; N],

@@ -84,12 +84,12 @@ fn of_segments<T: Math>(x: &[T], stride: usize, a: usize, c: usize) -> Moments {
     if a > 1 {
         let half = a / 2;
         join(a * c, &mut || first = of_segments(x, stride, half, c), &mut || {
-            second = of_segments(&x[half * stride..], stride, a - half, c)
+            second = of_segments(&x[half * stride..], stride, a - half, c);
         });
     } else {
         let half = 1 << (c - 1).ilog2();
         join(c, &mut || first = of_segments(x, stride, 1, half), &mut || {
-            second = of_segments(&x[half..], stride, 1, c - half)
+            second = of_segments(&x[half..], stride, 1, c - half);
         });
     }
     first.and(second)

@@ -165,14 +165,14 @@ fn map<T: Math>(x: &[T], out: &mut [T], f: impl Fn(T) -> T) {
 /// the largest number m is infinite or NaN: then there are numbers x with x − m = NaN.
 #[inline(always)]
 fn factor<T: Math>(largest: T, sum: T) -> T {
-    if (largest - largest).is_nan_() { T::K.nan } else { T::K.one / sum }
+    if (largest * T::K.zero).is_nan_() { T::K.nan } else { T::K.one / sum }
 }
 
 /// Returns ln Σ e^(x − m) from the sum of 2⁶⁴ e^(x − m), or NaN as [`factor`] does.
 #[inline(always)]
 fn norm<T: Math, I: Isa>(largest: T, sum: T) -> T {
     let sum = sum / T::K.two_64;
-    (if (largest - largest).is_nan_() { T::K.nan } else { sum }).ln::<I>()
+    (if (largest * T::K.zero).is_nan_() { T::K.nan } else { sum }).ln::<I>()
 }
 
 /// yᵢ = e^(xᵢ − m) / Σ e^(xⱼ − m), where m is the largest number.
@@ -309,7 +309,7 @@ impl<T: Math> OfLine<T> for LogGradient {
     #[inline(always)]
     fn row<I: Isa>([gy, y]: [&[T]; 2], out: &mut [T]) {
         let sum = reduce::sum_of::<T, I>(gy);
-        map(y, out, |y| y.exp::<I>());
+        map(y, out, T::exp::<I>);
         for (gx, &gy) in out.iter_mut().zip(gy) {
             *gx = gy - *gx * sum;
         }
