@@ -18,6 +18,9 @@ pub(super) const BLOCK: usize = 512;
 /// A loop over equally long slices: two operands and the result. Returns whether the results are valid.
 pub(super) type Zip<T, U> = fn(&[T], &[T], &mut [U]) -> bool;
 
+/// A loop over equally long slices: a mask, two operands and the result.
+pub(super) type Choose<T> = fn(&[bool], &[T], &[T], &mut [T]);
+
 /// Calls `f` for the elements of `a`, `b` and `out`, piece by piece, on several threads. Returns whether all
 /// calls returned true.
 ///
@@ -82,7 +85,7 @@ pub(super) unsafe fn choose<T: Scalar>(
     mask: &Source<bool>,
     [a, b]: [&Source<T>; 2],
     out: &mut [T],
-    f: fn(&[bool], &[T], &[T], &mut [T]),
+    f: Choose<T>,
 ) {
     let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
     ranges(n, n, BLOCK, |range| {

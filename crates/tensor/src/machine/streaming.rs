@@ -28,6 +28,7 @@ impl Streaming {
     ///
     /// # Safety
     /// `from` holds `n` elements, `to` has room for `n`, and they do not overlap.
+    #[allow(clippy::unused_self)] // the value shows that `drop` follows
     pub unsafe fn copy<T: Copy>(&self, from: *const T, to: *mut T, n: usize) {
         let bytes = n * size_of::<T>();
         #[cfg(all(target_arch = "x86_64", not(miri)))]

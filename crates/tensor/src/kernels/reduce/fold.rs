@@ -163,26 +163,6 @@ fn part<T: Numeric, R: Reducer<T>>(x: &[T], shift: T, far: bool) -> T {
 /// one stream is faster.
 const FAR: usize = 32 << 20;
 
-#[cfg(test)]
-mod tests {
-    use super::super::reducer::{Max, Sum};
-    use super::*;
-
-    /// The number of streams changes the order in which memory is read, not the order of the additions.
-    #[test]
-    fn sums_in_streams_have_the_same_bits() {
-        fn check<T: Numeric, R: Reducer<T>>(of: impl Fn(f64) -> T, bits: impl Fn(T) -> u64) {
-            for n in [STREAMS * BLOCK, STREAMS * BLOCK + 5, 9 * BLOCK + 77] {
-                let x: Vec<T> = (0..n).map(|i| of((i as f64 * 0.37).sin())).collect();
-                let [near, far] = [false, true].map(|far| bits(part::<T, R>(&x, of(0.0), far)));
-                assert_eq!(near, far, "{n}");
-            }
-        }
-        check::<f32, Sum>(|x| x as f32, |x| x.to_bits().into());
-        check::<f64, Sum>(|x| x, f64::to_bits);
-        check::<f32, Max>(|x| x as f32, |x| x.to_bits().into());
-    }
-}
 /// Number of blocks that are reduced side by side. A processor fetches memory ahead within each page that it
 /// reads, so reading in four places keeps more fetches under way than reading in one.
 const STREAMS: usize = 4;
@@ -368,5 +348,26 @@ impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
                 *to = from;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reducer::{Max, Sum};
+    use super::*;
+
+    /// The number of streams changes the order in which memory is read, not the order of the additions.
+    #[test]
+    fn sums_in_streams_have_the_same_bits() {
+        fn check<T: Numeric, R: Reducer<T>>(of: impl Fn(f64) -> T, bits: impl Fn(T) -> u64) {
+            for n in [STREAMS * BLOCK, STREAMS * BLOCK + 5, 9 * BLOCK + 77] {
+                let x: Vec<T> = (0..n).map(|i| of((i as f64 * 0.37).sin())).collect();
+                let [near, far] = [false, true].map(|far| bits(part::<T, R>(&x, of(0.0), far)));
+                assert_eq!(near, far, "{n}");
+            }
+        }
+        check::<f32, Sum>(|x| x as f32, |x| x.to_bits().into());
+        check::<f64, Sum>(|x| x, f64::to_bits);
+        check::<f32, Max>(|x| x as f32, |x| x.to_bits().into());
     }
 }

@@ -180,7 +180,7 @@ pub unsafe fn powf<T: Math, I: Isa>(a: *const T, b: impl Fn(usize) -> T, y: *mut
         // SAFETY: by the contract.
         let y = unsafe { from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), length) };
         // -0 has the sign of a negative number, and NaN is not below infinity.
-        let plain = |a: T| (T::K.one.signed_as(a) > T::K.zero) & (a < T::K.infinity);
+        let plain = |a: T| T::K.one.signed_as(a) > T::K.zero && a < T::K.infinity;
         if single
             && a.iter().enumerate().fold(true, |all, (i, &a)| {
                 all & plain(a) & (b(start + i).magnitude() < T::K.infinity)
