@@ -1,8 +1,9 @@
 //! Results that are written past the caches.
 //!
 //! An ordinary store into a line that is not in the cache first reads the line from memory, and later
-//! evicts another line. Where the result is larger than the caches, both are wasted. A *streaming* store (non-temporal
-//! in the manuals) sends whole lines to memory and reads nothing: adding two tensors of 64 MB moves 192 MB instead of 256.
+//! evicts another line. Where the result is larger than the caches, both are wasted. A *streaming* store
+//! (non-temporal in the manuals) sends whole lines to memory and reads nothing: adding two tensors of 64 MB
+//! moves 192 MB instead of 256.
 //!
 //! A result that fits the last cache is written as usual, because the next operation finds it there.
 

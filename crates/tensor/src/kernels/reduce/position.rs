@@ -42,8 +42,8 @@ const SHORT: usize = 128;
 /// Number of rows that are searched at a time.
 const SIDE: usize = 16;
 
-/// Searches rows of `n` numbers for the first position of their extreme. Rows are searched together from the last column to
-/// the first, so that the first position is written last.
+/// Searches rows of `n` numbers for the first position of their extreme. Rows are searched together from the
+/// last column to the first, so that the first position is written last.
 struct Short<'a, T> {
     x: &'a [T],
     n: usize,

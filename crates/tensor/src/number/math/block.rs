@@ -165,8 +165,8 @@ pub unsafe fn powi<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize, k: i32) {
 
 /// Computes y = aᵇ for each pair of numbers, where `b(i)` is the exponent of number i.
 ///
-/// Powers of `f32` are computed in `f64` as exp(b ln a), whose error is far below the last bit of an `f32`. This holds for
-/// a ≥ 0; the standard library computes spans with another number, and powers of `f64`.
+/// Powers of `f32` are computed in `f64` as exp(b ln a), whose error is far below the last bit of an `f32`. This
+/// holds for a ≥ 0; the standard library computes spans with another number, and powers of `f64`.
 ///
 /// # Safety
 /// As [`map`].

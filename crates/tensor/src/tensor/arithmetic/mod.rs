@@ -127,8 +127,8 @@ macro_rules! float_arithmetic {
 }
 float_arithmetic! { f32 f64 }
 
-/// Applies `f` to each element. `f` is moved to the loop: if it were captured by reference, the compiler would assume that
-/// a store may change what it has captured.
+/// Applies `f` to each element. `f` is moved to the loop: if it were captured by reference, the compiler would
+/// assume that a store may change what it has captured.
 fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
     let x = x.contiguous();
     let from = x.as_slice().unwrap_or_default();
