@@ -13,7 +13,7 @@ mod storage;
 mod streaming;
 
 pub use clock::Instant;
-pub(crate) use parallel::{PARALLEL, cost, ranges};
+pub(crate) use parallel::{PARALLEL, cost, moves, ranges};
 pub use parallel::{Shared, ThreadsError, num_threads, set_num_threads};
 #[cfg(test)]
 pub use simd::Baseline;

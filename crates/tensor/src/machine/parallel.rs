@@ -105,6 +105,12 @@ pub(crate) fn cost(factors: &[usize]) -> usize {
     factors.iter().fold(1usize, |product, &factor| product.saturating_mul(factor))
 }
 
+/// Returns the number of elementary steps of a loop that moves `n` elements: vectors hold more bytes than numbers of 32
+/// bits.
+pub(crate) fn moves<T>(n: usize) -> usize {
+    n / (4 / size_of::<T>().clamp(1, 4))
+}
+
 /// Calls `work` with ranges that together cover `0..n`. Uses several threads if `cost`, the number
 /// of elementary steps of the whole call, is at least [`PARALLEL`]. Every range starts at a
 /// multiple of `align`.
