@@ -10,7 +10,6 @@
 use super::columns::{LEAF_ROWS, NARROW, columns, down, first_row, four_rows, one_row};
 use super::reducer::{Reducer, split};
 use super::tree::{BLOCK, LANES, LEAF, join};
-use crate::kernels::transpose::{side, turn};
 use crate::machine::{Isa, Kernel, dispatch};
 use crate::number::Numeric;
 use std::array::from_fn;
@@ -311,26 +310,10 @@ impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
         let mut lane_shifts = [T::default(); SIDE];
         for (k, (rows, out)) in x.chunks(n * SIDE).zip(out.chunks_mut(SIDE)).enumerate() {
             let count = out.len();
-            let side = side::<T, I>();
-            if side > 0 && n >= side && count == SIDE {
-                // By tiles; the last one of a row may overlap the one before.
-                for j in (0..n).step_by(side) {
-                    let j = j.min(n - side);
-                    for lane in (0..SIDE).step_by(side) {
-                        let (from, to) = (&rows[lane * n + j..], &mut square[j * SIDE + lane..]);
-                        assert!(
-                            from.len() > (side - 1) * (n + 1) && to.len() > (side - 1) * (SIDE + 1)
-                        );
-                        // SAFETY: just checked: the last element of the tile lies within both slices.
-                        unsafe { turn::<T, I>(from.as_ptr(), n, to.as_mut_ptr(), SIDE) };
-                    }
-                }
-            } else {
-                for j in 0..n {
-                    let to = &mut square[j * SIDE..][..SIDE];
-                    for lane in 0..count {
-                        to[lane] = rows[lane * n + j];
-                    }
+            for j in 0..n {
+                let to = &mut square[j * SIDE..][..SIDE];
+                for lane in 0..count {
+                    to[lane] = rows[lane * n + j];
                 }
             }
             for (lane, to) in lane_shifts[..count].iter_mut().enumerate() {
