@@ -6,7 +6,7 @@
 //! tensors, on several threads.
 
 use crate::layout::{Collapsed, Cursor};
-use crate::machine::{Shared, ranges};
+use crate::machine::{Shared, moves, ranges};
 use crate::number::Scalar;
 use std::ops::Range;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
@@ -17,6 +17,9 @@ pub(super) const BLOCK: usize = 512;
 
 /// A loop over equally long slices: two operands and the result. Returns whether the results are valid.
 pub(super) type Zip<T, U> = fn(&[T], &[T], &mut [U]) -> bool;
+
+/// A loop over equally long slices: a mask, two operands and the result.
+pub(super) type Choose<T> = fn(&[bool], &[T], &[T], &mut [T]);
 
 /// Calls `f` for the elements of `a`, `b` and `out`, piece by piece, on several threads. Returns whether all
 /// calls returned true.
@@ -30,7 +33,7 @@ pub(super) unsafe fn zip<T: Scalar, U: Scalar>(
 ) -> bool {
     let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
     let valid = AtomicBool::new(true);
-    ranges(n, n, BLOCK, |range| {
+    ranges(n, moves::<T>(n), BLOCK, |range| {
         let in_order = sources.iter().all(|source| source.layout.is_none());
         // SAFETY: by the contract; the ranges are disjoint.
         let all = unsafe {
@@ -82,10 +85,10 @@ pub(super) unsafe fn choose<T: Scalar>(
     mask: &Source<bool>,
     [a, b]: [&Source<T>; 2],
     out: &mut [T],
-    f: fn(&[bool], &[T], &[T], &mut [T]),
+    f: Choose<T>,
 ) {
     let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
-    ranges(n, n, BLOCK, |range| {
+    ranges(n, moves::<T>(n), BLOCK, |range| {
         let (mut masks, mut buffers) = ([false; BLOCK], [[T::default(); BLOCK]; 2]);
         let [first, second] = &mut buffers;
         let mut masks = BlockReader::new(mask, range.start, masks.as_mut_ptr());

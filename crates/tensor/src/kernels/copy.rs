@@ -2,7 +2,7 @@
 
 use super::transpose::{Transpose, Transposed};
 use crate::layout::{Collapsed, Cursor};
-use crate::machine::{Shared, ranges};
+use crate::machine::{Shared, moves, ranges};
 use smallvec::SmallVec;
 
 /// Copies of one element type, compiled once in this crate.
@@ -42,7 +42,7 @@ unsafe fn copy<T: Transpose + Send + Sync>(base: *const T, layout: Collapsed, ou
         return unsafe { planes.copy(base, out) };
     }
     let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
-    ranges(n, n, 64, |range| {
+    ranges(n, moves::<T>(n), 64, |range| {
         // SAFETY: by the contract; `out` is as long as the layout, and the ranges are disjoint.
         unsafe {
             let out = std::slice::from_raw_parts_mut(to.get().add(range.start), range.len());
@@ -101,7 +101,7 @@ impl Planes {
         let stripes = height.div_ceil(STRIPE);
         let n = out.len();
         let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
-        ranges(n / (height * width) * stripes, n, 1, |range| {
+        ranges(n / (height * width) * stripes, moves::<T>(n), 1, |range| {
             let [mut from, mut into] =
                 self.others.map(|others| Cursor::new(others, range.start / stripes));
             let (mut source, mut target) = (from.next_run(1).0, into.next_run(1).0);

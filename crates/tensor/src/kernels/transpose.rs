@@ -7,9 +7,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::gemm::Vector;
-use crate::machine::Isa;
-#[cfg(target_arch = "x86_64")]
-use crate::machine::{Kernel, x86};
+use crate::machine::{Isa, Kernel, x86};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d};
 use std::ops::Range;
@@ -135,34 +133,4 @@ unsafe fn squares<T: Copy>(matrix: Transposed<T>, done: [usize; 2]) {
     };
     part(0..done[0], done[1]..columns);
     part(done[0]..rows, 0..columns);
-}
-
-/// Returns the side of the tiles that [`turn`] transposes in a kernel for this instruction set; 0 if it has none.
-#[inline(always)]
-pub(super) fn side<T, I: Isa>() -> usize {
-    let bits = if cfg!(target_arch = "x86_64") && I::FMA { 256 } else { 0 };
-    match size_of::<T>() {
-        4 | 8 => bits / 8 / size_of::<T>(),
-        _ => 0,
-    }
-}
-
-/// Transposes one tile: `to[i·row + j] = from[i + j·step]` for i and j below [`side`].
-///
-/// # Safety
-/// `side::<T, I>()` is not 0, both pointers lead to these elements, which do not overlap, and the caller is a kernel
-/// for `I`.
-#[inline(always)]
-pub(super) unsafe fn turn<T: Copy, I: Isa>(from: *const T, step: usize, to: *mut T, row: usize) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: by the contract. Vectors of floats copy elements of the same size with every bit.
-    unsafe {
-        if size_of::<T>() == 4 {
-            __m256::transpose(from.cast(), step as isize, 8, to.cast(), row);
-        } else {
-            __m256d::transpose(from.cast(), step as isize, 4, to.cast(), row);
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    unreachable!("no tiles: {from:p} {step} {to:p} {row} {}", I::NAME);
 }

@@ -118,6 +118,12 @@ pub(crate) fn threads_for(cost: usize) -> usize {
     }
 }
 
+/// Returns the number of elementary steps of a loop that moves `n` elements: vectors hold more bytes than numbers of 32
+/// bits.
+pub(crate) fn moves<T>(n: usize) -> usize {
+    n / (4 / size_of::<T>().clamp(1, 4))
+}
+
 /// Calls `work` with ranges that together cover `0..n`. Uses several threads if `cost`, the number
 /// of elementary steps of the whole call, is at least [`WAKE`], or at least [`PARALLEL`] while other threads are awake. Every range
 /// starts at a multiple of `align`.

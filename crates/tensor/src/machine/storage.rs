@@ -4,8 +4,8 @@
 //! A block is a header followed by the elements. A view is a block that has an owner instead of
 //! elements.
 //!
-//! **Every byte of a block has been initialised**: new blocks are zeroed, and recycled blocks keep their old contents. "Unspecified
-//! contents" therefore still means initialised memory, and a slice of numbers over it is sound.
+//! **Every byte of a block has been initialised**: new blocks are zeroed, and recycled blocks keep their
+//! old contents. "Unspecified contents" therefore still means initialised memory, and a slice of numbers over it is sound.
 //! Only `bool`, for which most byte values are invalid, must be cleared first.
 
 mod free_lists;

@@ -1,8 +1,9 @@
 //! Results that are written past the caches.
 //!
 //! An ordinary store into a line that is not in the cache first reads the line from memory, and later
-//! evicts another line. Where the result is larger than the caches, both are wasted. A *streaming* store (non-temporal
-//! in the manuals) sends whole lines to memory and reads nothing: adding two tensors of 64 MB moves 192 MB instead of 256.
+//! evicts another line. Where the result is larger than the caches, both are wasted. A *streaming* store
+//! (non-temporal in the manuals) sends whole lines to memory and reads nothing: adding two tensors of 64 MB
+//! moves 192 MB instead of 256.
 //!
 //! A result that fits the last cache is written as usual, because the next operation finds it there.
 
@@ -28,6 +29,7 @@ impl Streaming {
     ///
     /// # Safety
     /// `from` holds `n` elements, `to` has room for `n`, and they do not overlap.
+    #[allow(clippy::unused_self)] // the value shows that `drop` follows
     pub unsafe fn copy<T: Copy>(&self, from: *const T, to: *mut T, n: usize) {
         let bytes = n * size_of::<T>();
         #[cfg(all(target_arch = "x86_64", not(miri)))]

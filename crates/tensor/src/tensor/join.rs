@@ -1,7 +1,7 @@
 //! Joining several tensors into one, splitting one into several, and padding with a constant.
 
 use crate::layout::{Cursor, Shape};
-use crate::machine::{Shared, ranges};
+use crate::machine::{Shared, moves, ranges};
 use crate::shapes::{self, OrPanic};
 use crate::tensor::Element;
 use crate::tensor::Operand;
@@ -77,7 +77,7 @@ impl<T: Element> Tensor<T> {
             let (n, width) = (tensor.numel(), tensor.numel() / outer);
             let (layout, elements) = (tensor.collapsed(), Shared(tensor.ptr().cast_mut()));
             let in_order = tensor.is_contiguous();
-            ranges(n, n, 1, |range| {
+            ranges(n, moves::<T>(n), 1, |range| {
                 if width == 1 && in_order {
                     for line in range {
                         // SAFETY: as below.

@@ -70,7 +70,7 @@ impl Program {
                     cost,
                     &mut || unsafe { self.add_up(sources, start, [half, n, inner], kept, out1) },
                     &mut || unsafe {
-                        self.add_up(sources, second, [outer - half, n, inner], kept, out2)
+                        self.add_up(sources, second, [outer - half, n, inner], kept, out2);
                     },
                 );
             }
@@ -83,7 +83,7 @@ impl Program {
                     cost,
                     &mut || unsafe { self.add_up(sources, start, [1, half, inner], kept, out) },
                     &mut || unsafe {
-                        self.add_up(sources, second, [1, n - half, inner], kept, rest)
+                        self.add_up(sources, second, [1, n - half, inner], kept, rest);
                     },
                 );
                 for (sum, &more) in out.iter_mut().zip(rest.iter()) {

@@ -10,7 +10,6 @@
 use super::columns::{LEAF_ROWS, NARROW, columns, down, first_row, four_rows, one_row};
 use super::reducer::{Reducer, split};
 use super::tree::{BLOCK, LANES, LEAF};
-use crate::kernels::transpose::{side, turn};
 use crate::machine::{Isa, Kernel, dispatch, join};
 use crate::number::Numeric;
 use std::array::from_fn;
@@ -163,26 +162,6 @@ fn part<T: Numeric, R: Reducer<T>>(x: &[T], shift: T, far: bool) -> T {
 /// one stream is faster.
 const FAR: usize = 32 << 20;
 
-#[cfg(test)]
-mod tests {
-    use super::super::reducer::{Max, Sum};
-    use super::*;
-
-    /// The number of streams changes the order in which memory is read, not the order of the additions.
-    #[test]
-    fn sums_in_streams_have_the_same_bits() {
-        fn check<T: Numeric, R: Reducer<T>>(of: impl Fn(f64) -> T, bits: impl Fn(T) -> u64) {
-            for n in [STREAMS * BLOCK, STREAMS * BLOCK + 5, 9 * BLOCK + 77] {
-                let x: Vec<T> = (0..n).map(|i| of((i as f64 * 0.37).sin())).collect();
-                let [near, far] = [false, true].map(|far| bits(part::<T, R>(&x, of(0.0), far)));
-                assert_eq!(near, far, "{n}");
-            }
-        }
-        check::<f32, Sum>(|x| x as f32, |x| x.to_bits().into());
-        check::<f64, Sum>(|x| x, f64::to_bits);
-        check::<f32, Max>(|x| x as f32, |x| x.to_bits().into());
-    }
-}
 /// Number of blocks that are reduced side by side. A processor fetches memory ahead within each page that it
 /// reads, so reading in four places keeps more fetches under way than reading in one.
 const STREAMS: usize = 4;
@@ -331,26 +310,10 @@ impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
         let mut lane_shifts = [T::default(); SIDE];
         for (k, (rows, out)) in x.chunks(n * SIDE).zip(out.chunks_mut(SIDE)).enumerate() {
             let count = out.len();
-            let side = side::<T, I>();
-            if side > 0 && n >= side && count == SIDE {
-                // By tiles; the last one of a row may overlap the one before.
-                for j in (0..n).step_by(side) {
-                    let j = j.min(n - side);
-                    for lane in (0..SIDE).step_by(side) {
-                        let (from, to) = (&rows[lane * n + j..], &mut square[j * SIDE + lane..]);
-                        assert!(
-                            from.len() > (side - 1) * (n + 1) && to.len() > (side - 1) * (SIDE + 1)
-                        );
-                        // SAFETY: just checked: the last element of the tile lies within both slices.
-                        unsafe { turn::<T, I>(from.as_ptr(), n, to.as_mut_ptr(), SIDE) };
-                    }
-                }
-            } else {
-                for j in 0..n {
-                    let to = &mut square[j * SIDE..][..SIDE];
-                    for lane in 0..count {
-                        to[lane] = rows[lane * n + j];
-                    }
+            for j in 0..n {
+                let to = &mut square[j * SIDE..][..SIDE];
+                for lane in 0..count {
+                    to[lane] = rows[lane * n + j];
                 }
             }
             for (lane, to) in lane_shifts[..count].iter_mut().enumerate() {
@@ -368,5 +331,26 @@ impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
                 *to = from;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reducer::{Max, Sum};
+    use super::*;
+
+    /// The number of streams changes the order in which memory is read, not the order of the additions.
+    #[test]
+    fn sums_in_streams_have_the_same_bits() {
+        fn check<T: Numeric, R: Reducer<T>>(of: impl Fn(f64) -> T, bits: impl Fn(T) -> u64) {
+            for n in [STREAMS * BLOCK, STREAMS * BLOCK + 5, 9 * BLOCK + 77] {
+                let x: Vec<T> = (0..n).map(|i| of((i as f64 * 0.37).sin())).collect();
+                let [near, far] = [false, true].map(|far| bits(part::<T, R>(&x, of(0.0), far)));
+                assert_eq!(near, far, "{n}");
+            }
+        }
+        check::<f32, Sum>(|x| x as f32, |x| x.to_bits().into());
+        check::<f64, Sum>(|x| x, f64::to_bits);
+        check::<f32, Max>(|x| x as f32, |x| x.to_bits().into());
     }
 }

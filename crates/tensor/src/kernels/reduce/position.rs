@@ -4,7 +4,6 @@
 use super::Extremum;
 use super::fold::{ReducedSizes, fold, pieces};
 use super::reducer::{Max, Min, Reducer};
-use crate::kernels::transpose::{side, turn};
 use crate::machine::{Isa, Kernel, dispatch, parts, simd};
 use crate::number::{Math, Numeric};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -42,8 +41,8 @@ const SHORT: usize = 128;
 /// Number of rows that are searched at a time.
 const SIDE: usize = 16;
 
-/// Searches rows of `n` numbers for the first position of their extreme. Rows are searched together from the last column to
-/// the first, so that the first position is written last.
+/// Searches rows of `n` numbers for the first position of their extreme. Rows are searched together from the
+/// last column to the first, so that the first position is written last.
 struct Short<'a, T> {
     x: &'a [T],
     n: usize,
@@ -59,7 +58,7 @@ impl<T: Numeric> Kernel for Short<'_, T> {
         let groups = x.chunks(n * SIDE).zip(extremes.chunks(SIDE)).zip(out.chunks_mut(SIDE));
         for ((rows, extremes), out) in groups {
             if let Ok(extremes) = extremes.try_into() {
-                out.copy_from_slice(&together::<T, I>(rows, n, extremes));
+                out.copy_from_slice(&together(rows, n, extremes));
                 continue;
             }
             for ((row, &extreme), out) in rows.chunks_exact(n).zip(extremes).zip(out) {
@@ -72,35 +71,17 @@ impl<T: Numeric> Kernel for Short<'_, T> {
 
 /// Searches `SIDE` rows.
 #[inline(always)]
-fn together<T: Numeric, I: Isa>(rows: &[T], n: usize, extremes: &[T; SIDE]) -> [i64; SIDE] {
+fn together<T: Numeric>(rows: &[T], n: usize, extremes: &[T; SIDE]) -> [i64; SIDE] {
     let mut found = [0i64; SIDE];
-    let mut look = |column: usize, numbers: &[T; SIDE]| {
-        for lane in 0..SIDE {
-            let hit = is(numbers[lane], extremes[lane]);
-            found[lane] = if hit { column as i64 } else { found[lane] };
-        }
-    };
-    let side = side::<T, I>();
-    let mut end = n;
-    let mut columns = [[T::default(); SIDE]; 8];
-    while side > 0 && end >= side {
-        end -= side;
-        for lane in (0..SIDE).step_by(side) {
-            let (from, to) = (&rows[lane * n + end..], &mut columns.as_flattened_mut()[lane..]);
-            assert!(from.len() > (side - 1) * (n + 1) && to.len() > (side - 1) * (SIDE + 1));
-            // SAFETY: just checked: the last element of the tile lies within both slices.
-            unsafe { turn::<T, I>(from.as_ptr(), n, to.as_mut_ptr(), SIDE) };
-        }
-        for column in (0..side).rev() {
-            look(end + column, &columns[column]);
-        }
-    }
-    for column in (0..end).rev() {
+    for column in (0..n).rev() {
         let mut numbers = [T::default(); SIDE];
         for (lane, to) in numbers.iter_mut().enumerate() {
             *to = rows[lane * n + column];
         }
-        look(column, &numbers);
+        for lane in 0..SIDE {
+            let hit = is(numbers[lane], extremes[lane]);
+            found[lane] = if hit { column as i64 } else { found[lane] };
+        }
     }
     found
 }

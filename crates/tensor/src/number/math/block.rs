@@ -165,8 +165,8 @@ pub unsafe fn powi<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize, k: i32) {
 
 /// Computes y = aᵇ for each pair of numbers, where `b(i)` is the exponent of number i.
 ///
-/// Powers of `f32` are computed in `f64` as exp(b ln a), whose error is far below the last bit of an `f32`. This holds for
-/// a ≥ 0; the standard library computes spans with another number, and powers of `f64`.
+/// Powers of `f32` are computed in `f64` as exp(b ln a), whose error is far below the last bit of an `f32`. This
+/// holds for a ≥ 0; the standard library computes spans with another number, and powers of `f64`.
 ///
 /// # Safety
 /// As [`map`].
@@ -180,7 +180,7 @@ pub unsafe fn powf<T: Math, I: Isa>(a: *const T, b: impl Fn(usize) -> T, y: *mut
         // SAFETY: by the contract.
         let y = unsafe { from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), length) };
         // -0 has the sign of a negative number, and NaN is not below infinity.
-        let plain = |a: T| (T::K.one.signed_as(a) > T::K.zero) & (a < T::K.infinity);
+        let plain = |a: T| T::K.one.signed_as(a) > T::K.zero && a < T::K.infinity;
         if single
             && a.iter().enumerate().fold(true, |all, (i, &a)| {
                 all & plain(a) & (b(start + i).magnitude() < T::K.infinity)

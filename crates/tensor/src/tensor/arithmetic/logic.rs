@@ -2,7 +2,7 @@
 
 use super::{common, each};
 use crate::layout::Shape;
-use crate::machine::{Shared, ranges};
+use crate::machine::{Shared, moves, ranges};
 use crate::tensor::Tensor;
 use std::ops;
 use std::slice::from_raw_parts_mut;
@@ -18,7 +18,7 @@ fn join(
     let (a, b) = (a.as_slice().unwrap_or_default(), b.as_slice().unwrap_or_default());
     let mut out = Tensor::<bool>::empty(shape);
     let (n, to) = (a.len(), Shared(out.fresh_ptr()));
-    ranges(n, n, 64, |range| {
+    ranges(n, moves::<bool>(n), 64, |range| {
         // SAFETY: the ranges are disjoint parts of the result, which has as many elements as `a`.
         let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
         for ((to, &a), &b) in to.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {

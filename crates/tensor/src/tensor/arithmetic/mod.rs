@@ -127,17 +127,16 @@ macro_rules! float_arithmetic {
 }
 float_arithmetic! { f32 f64 }
 
-/// Applies `f` to each element. `f` is copied to the thread that runs it: the compiler must see that no store changes what
-/// it has captured.
-fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U + Sync + Copy) -> Tensor<U> {
+/// Applies `f` to each element. `f` is moved to the loop: if it were captured by reference, the compiler would
+/// assume that a store may change what it has captured.
+fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
     let x = x.contiguous();
     let from = x.as_slice().unwrap_or_default();
     let mut out = Tensor::<U>::empty(x.shape());
     let (n, to) = (from.len(), Shared(out.fresh_ptr()));
-    ranges(n, n, 64, |range| {
+    ranges(n, n, 64, move |range| {
         // SAFETY: the ranges are disjoint parts of the result, which has as many elements as `from`.
         let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
-        let f = f;
         for (to, &x) in to.iter_mut().zip(&from[range]) {
             *to = f(x);
         }

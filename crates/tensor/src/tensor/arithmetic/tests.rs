@@ -450,3 +450,28 @@ fn powers_of_single_precision_are_rounded_once() {
         }
     }
 }
+
+/// The results of one pass have the bits of two passes.
+#[test]
+fn a_program_that_keeps_its_numbers_sums_them_with_the_same_bits() {
+    fn check<T: Float>() {
+        let program = Program::new(|[a, b]| [(a * b).sin()]);
+        for (over, shape) in [
+            ([300, 700], vec![]),
+            ([300, 700], vec![700]),
+            ([300, 700], vec![300, 1]),
+            ([3, 5], vec![1, 5]),
+            ([1, 5], vec![1, 5]),
+            ([0, 5], vec![1, 5]),
+        ] {
+            let a = Tensor::<T>::from_fn(&over, |i| T::of((i as f64 * 0.37).sin()));
+            let b = Tensor::<T>::from_fn(&[over[1]], |i| T::of(i as f64 * 0.01));
+            let [numbers, sum] = program.map_and_sum_to(&[&a, &b], &over, &shape);
+            assert_eq!(numbers, program.map(&[&a, &b], &over));
+            assert_eq!(sum, program.sum_to(&[&a, &b], &over, &shape));
+            assert_eq!(sum, numbers.sum_to(&shape[..]));
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}

@@ -266,10 +266,10 @@ fn in_place_operations_with_a_number_have_the_same_bits() {
 /// Operands of many vectors, in several layouts; the first pair that does not fit is named, wherever it is.
 #[test]
 fn operators_on_large_tensors_are_exact_or_name_the_first_that_does_not_fit() {
+    type Case<T> = (fn(&Tensor<T>, &Tensor<T>) -> Tensor<T>, fn(i128, i128) -> i128);
     fn check<T: Number + Into<i128>>(a: impl Fn(usize) -> T, b: impl Fn(usize) -> T) {
         let n = 4900;
         let (x, y) = (Tensor::from_fn(&[70, 70], a), Tensor::from_fn(&[70, 70], b));
-        type Case<T> = (fn(&Tensor<T>, &Tensor<T>) -> Tensor<T>, fn(i128, i128) -> i128);
         let cases: [Case<T>; 5] = [
             (|a, b| a + b, |a, b| a + b),
             (|a, b| a - b, |a, b| a - b),
@@ -312,7 +312,7 @@ fn operators_on_large_tensors_are_exact_or_name_the_first_that_does_not_fit() {
         panics_here(&format!("add: 200 + 60 {to}"), || drop(&bytes + &others));
         panics_here(&format!("mul: 200 * 60 {to}"), || drop(&bytes * &others));
         panics_here(&format!("sub: 1 - 200 {to}"), || {
-            drop(Tensor::<u8>::full_of(&[2000], 1) - &bytes)
+            drop(Tensor::<u8>::full_of(&[2000], 1) - &bytes);
         });
     }
 }
