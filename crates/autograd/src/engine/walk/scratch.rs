@@ -3,7 +3,7 @@
 //! invariants *Scratch*, *Saved until passed* and *Empty slots* are listed in `engine/mod.rs`.)
 
 use super::{Aim, Walk};
-use crate::graph::{Op, Slot};
+use crate::graph::{Op, PENDING, Slot};
 use std::ops::Range;
 use wengert_tensor::Float;
 
@@ -25,9 +25,11 @@ impl<T: Float> Walk<'_, T> {
         }
         let arena = &mut *tape.arena.borrow_mut();
         if self.pending_slots == 0 {
-            // Nodes that were fused, or never used, no longer pin their operands.
-            for id in self.mark.nodes..arena.nodes.len() {
-                arena.clear_pending(id as u32);
+            // Nodes that were fused, or never used, no longer pin their operands. Few rules record such nodes.
+            if arena.nodes[self.mark.nodes..].iter().any(|node| node.has(PENDING)) {
+                for id in self.mark.nodes..arena.nodes.len() {
+                    arena.clear_pending(id as u32);
+                }
             }
             arena.truncate(&self.mark);
             tape.params.borrow_mut().truncate(self.mark.nodes);
