@@ -53,9 +53,6 @@ pub trait FloatKernels: Pointwise + Gemm {
     /// Computes the maximum of each window, and its position.
     #[doc(hidden)]
     fn max_pool(x: &[Self], sizes: PoolSizes, values: &mut [Self], positions: &mut [i64]);
-    /// Adds elements of images at their positions in images of zeros. Returns whether all positions are inside.
-    #[doc(hidden)]
-    fn unpool(x: &[Self], index: &[i64], out: &mut [Self], sizes: [[usize; 2]; 2]) -> bool;
     /// Multiplies slices along an axis by a sparse matrix.
     #[doc(hidden)]
     fn map_axis(x: &[Self], n: usize, inner: usize, rows: &SparseRows, out: &mut [Self]);
@@ -108,9 +105,6 @@ macro_rules! float_kernels {
             }
             fn max_pool(x: &[$t], sizes: PoolSizes, values: &mut [$t], positions: &mut [i64]) {
                 pool::max_pool(x, sizes, values, positions);
-            }
-            fn unpool(x: &[$t], index: &[i64], out: &mut [$t], sizes: [[usize; 2]; 2]) -> bool {
-                pool::unpool(x, index, out, sizes)
             }
             fn map_axis(x: &[$t], n: usize, inner: usize, rows: &SparseRows, out: &mut [$t]) {
                 map_axis::map_axis(x, n, inner, rows, out);

@@ -15,7 +15,13 @@ const LINES: usize = 8;
 
 /// Applies the map `rows` to the middle axis of `x`. `x` has shape [outer, n, inner] and `out` has
 /// shape [outer, rows, inner]. Neither is empty, except that n may be 0.
-pub(crate) fn map_axis<T: Columns>(x: &[T], n: usize, inner: usize, rows: &SparseRows, out: &mut [T]) {
+pub(crate) fn map_axis<T: Columns>(
+    x: &[T],
+    n: usize,
+    inner: usize,
+    rows: &SparseRows,
+    out: &mut [T],
+) {
     let m = rows.len();
     let outer = out.len() / (m * inner);
     let weights: Vec<T> = rows.weights.iter().map(|&weight| T::narrow(weight)).collect();
@@ -110,8 +116,8 @@ fn columns<T: Columns>(lines: Lines<T>) {
     let room = room.numbers();
     room.fill(T::default());
     let first = room.as_mut_ptr();
-    let [a, b, c] = [sizes[0], sizes[0] + sizes[1], 2 * sizes[0] + sizes[1]]
-        .map(|at| first.wrapping_add(at));
+    let [a, b, c] =
+        [sizes[0], sizes[0] + sizes[1], 2 * sizes[0] + sizes[1]].map(|at| first.wrapping_add(at));
     // SAFETY: the lines have their length, and the buffers have room for `LINES` of them and a block more.
     unsafe { T::columns(&Work { lines, columns: [first, a], apart: [b, c] }) }
 }

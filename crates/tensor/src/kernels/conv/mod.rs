@@ -22,7 +22,13 @@ impl<T: Gemm + DepthwiseKernel> Convolve for T {}
 ///
 /// # Safety
 /// The slices have the sizes of `g`, which was made from checked shapes.
-pub unsafe fn forward<T: Convolve>(g: &ConvSizes, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+pub unsafe fn forward<T: Convolve>(
+    g: &ConvSizes,
+    x: &[T],
+    w: &[T],
+    bias: Option<&[T]>,
+    y: &mut [T],
+) {
     if y.is_empty() {
     } else if w.is_empty() {
         nothing_but_bias(g, bias, y);

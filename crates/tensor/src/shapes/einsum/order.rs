@@ -21,7 +21,11 @@ pub fn volume(mut set: Set, sizes: &[usize; LABELS]) -> f64 {
 /// Returns the pairs of operands to be multiplied, one after the other. The result takes the place of the
 /// first of the pair. The cost of a product is the product of the sizes of all indices of both. `None` if an
 /// intermediate result would have too many axes.
-pub fn order(values: &[Subscripts], output: Set, sizes: &[usize; LABELS]) -> Option<Vec<[usize; 2]>> {
+pub fn order(
+    values: &[Subscripts],
+    output: Set,
+    sizes: &[usize; LABELS],
+) -> Option<Vec<[usize; 2]>> {
     let sets: SmallVec<[Set; COMPARED]> = values.iter().map(|labels| bits(labels)).collect();
     match sets.len() {
         0 | 1 => Some(vec![]),

@@ -120,7 +120,8 @@ fn maps_of_lines_have_the_bits_of_maps_of_columns() {
                 AxisMap::new(n, (0..n).map(|o| [(n - 1 - o, 1.0)])),
             ];
             for map in &maps {
-                let x = Tensor::<f64>::from_fn(&[lines, n], |i| ((i * 7919) % 97) as f64 * 0.37 - 9.0);
+                let x =
+                    Tensor::<f64>::from_fn(&[lines, n], |i| ((i * 7919) % 97) as f64 * 0.37 - 9.0);
                 let columns = x.t().copied().map_axis(0, map).t().copied();
                 let mapped = x.map_axis(1, map);
                 // With less than 8 lines, a sum begins with 0.

@@ -227,8 +227,7 @@ fn max_unpool_adds_at_positions_anywhere() {
     // One position of many is a column too far.
     for at in 0..60 {
         let own = |i: usize| (i % 15 / 5 * 22 + i % 5 * 2 + i % 2 + i % 3 / 2 * 11) as i64;
-        let positions =
-            Tensor::from_fn(&[2, 2, 3, 5], |i| own(i) + if i == at { 2 } else { 0 });
+        let positions = Tensor::from_fn(&[2, 2, 3, 5], |i| own(i) + if i == at { 2 } else { 0 });
         let found = x.max_unpool2d(&positions, [7, 11]).to_vec();
         let mut expected = vec![0.0f32; 4 * 77];
         for (i, (v, at)) in x.to_vec().into_iter().zip(positions.to_vec()).enumerate() {
