@@ -3,6 +3,8 @@
 //! carry the element's place in its window, as an integer in the bits of a floating-point number. The edges
 //! of the image are masks: see [`lanes`](crate::kernels::lanes).
 
+#![allow(clippy::needless_range_loop)] // the indices are those of columns
+
 use super::pool_sizes::PoolSizes;
 use crate::geometry::Windows;
 use crate::kernels::lanes::{Bits, Columns, Lanes, for_vectors};
@@ -213,13 +215,14 @@ unsafe fn far_apart<T: Real + Bits>(job: &Images<T>) {
                     let low = low.div_ceil(step).min(wide);
                     let high = (width as isize - left).max(0) as usize;
                     let high = high.div_ceil(step).clamp(low, wide);
-                    let at = row + (left + (low * step) as isize).max(0) as usize;
+                    let mut at = row + (left + (low * step) as isize).max(0) as usize;
                     let best = values[low..high].iter_mut().zip(&mut positions[low..high]);
-                    for ((value, position), at) in best.zip((at..).step_by(step)) {
-                        let x = x[at];
+                    for (value, position) in best {
+                        let (x, here) = (x[at], at as i64);
                         if (x > *value) | (x.is_nan_() & !value.is_nan_()) {
-                            (*value, *position) = (x, at as i64);
+                            (*value, *position) = (x, here);
                         }
+                        at = at.wrapping_add(step);
                     }
                 }
             }
@@ -273,7 +276,7 @@ where
                     let better = x[t].beats(best);
                     best = x[t].or(better, best);
                     let here = V::Scalar::of_bits((first + (j + t) * apart) as u32);
-                    place = V::splat(&here).or(better, place);
+                    place = V::splat(&raw const here).or(better, place);
                 }
                 j += taken;
             }
