@@ -224,6 +224,77 @@ fn convolution(c: &mut Criterion) {
     group.finish();
 }
 
+/// Measures depthwise convolutions, as in MobileNet and ConvNeXt. The speed is that of the elements read and written.
+fn depthwise(c: &mut Criterion) {
+    let mut group = c.benchmark_group("depthwise");
+    // Channels, size of the image, kernel, stride.
+    for [channels, size, kernel, stride] in [
+        [128, 56, 3, 1],
+        [128, 56, 3, 2],
+        [512, 14, 3, 1],
+        [1024, 7, 3, 1],
+        [128, 28, 5, 1],
+        [128, 28, 7, 1],
+    ] {
+        let conv = Conv {
+            stride: [stride; 2],
+            padding: [(kernel / 2, kernel / 2); 2],
+            groups: channels,
+            ..Conv::default()
+        };
+        let x = normal(&[8, channels, size, size]);
+        let w = normal(&[channels, 1, kernel, kernel]);
+        let y = x.conv2d(&w, None, &conv);
+        let name = format!("{channels} channels of {size}², {kernel}×{kernel}, stride {stride}");
+        group.throughput(Throughput::Elements((x.numel() + y.numel()) as u64));
+        group.bench_function(format!("{name}, forward"), |b| b.iter(|| x.conv2d(&w, None, &conv)));
+        group.bench_function(format!("{name}, by input"), |b| {
+            b.iter(|| y.conv2d_input(&w, [size; 2], &conv));
+        });
+        group.bench_function(format!("{name}, by weight"), |b| {
+            b.iter(|| x.conv2d_weight(&y, [kernel; 2], &conv));
+        });
+    }
+    group.finish();
+}
+
+/// Measures pools and interpolation. The speed is that of the elements read and written, of which a position counts
+/// twice.
+fn pooling(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pooling");
+    // Images, channels, size of the image, kernel, stride, padding.
+    let pools = [
+        ("LeNet's first", [64, 6, 28, 2, 2, 0]),
+        ("LeNet's second", [64, 16, 10, 2, 2, 0]),
+        ("VGG's", [8, 64, 112, 2, 2, 0]),
+        ("ResNet's", [8, 64, 112, 3, 2, 1]),
+        ("Inception's", [16, 192, 28, 3, 1, 1]),
+        ("stride 3", [16, 64, 57, 3, 3, 0]),
+    ];
+    for (name, [n, channels, size, kernel, stride, padding]) in pools {
+        let pool = Pool::new(kernel).stride(stride).padding(padding);
+        let x = normal(&[n, channels, size, size]);
+        let (y, positions) = x.max_pool2d_with_indices(&pool);
+        group.throughput(Throughput::Elements((x.numel() + 3 * y.numel()) as u64));
+        group.bench_function(format!("{name}, maximum"), |b| {
+            b.iter(|| x.max_pool2d_with_indices(&pool));
+        });
+        group.bench_function(format!("{name}, adjoint of the maximum"), |b| {
+            b.iter(|| y.max_unpool2d(&positions, [size; 2]));
+        });
+        group.throughput(Throughput::Elements((x.numel() + y.numel()) as u64));
+        group.bench_function(format!("{name}, mean"), |b| b.iter(|| x.avg_pool2d(&pool)));
+    }
+    let x = normal(&[16, 128, 14, 14]);
+    group.throughput(Throughput::Elements(5 * x.numel() as u64));
+    for (name, how) in
+        [("nearest", Interpolate::scale(2.0)), ("bilinear", Interpolate::scale(2.0).bilinear())]
+    {
+        group.bench_function(format!("twice as large, {name}"), |b| b.iter(|| x.interpolate(&how)));
+    }
+    group.finish();
+}
+
 criterion_group!(
     benches,
     pointwise,
@@ -233,6 +304,8 @@ criterion_group!(
     contraction,
     indexing,
     memory,
-    convolution
+    convolution,
+    depthwise,
+    pooling
 );
 criterion_main!(benches);

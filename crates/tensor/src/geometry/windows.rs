@@ -46,6 +46,12 @@ impl Windows {
         }
     }
 
+    /// Returns whether the windows have two elements each and stand side by side.
+    #[inline]
+    pub fn is_pair(self) -> bool {
+        matches!(self, Windows::Sliding { kernel: 2, stride: 2, padding: 0, dilation: 1, .. })
+    }
+
     /// Returns the elements of window `o` of `m` on an axis of size `n`, without padding: the index of the
     /// first, their number, and the distance between them.
     pub fn span(self, n: usize, m: usize, o: usize) -> (usize, usize, usize) {

@@ -57,9 +57,6 @@ pub trait FloatKernels: Pointwise + Gemm {
     /// Computes the maximum of each window, and its position.
     #[doc(hidden)]
     fn max_pool(x: &[Self], sizes: PoolSizes, values: &mut [Self], positions: &mut [i64]);
-    /// Adds elements of images at their positions in images of zeros. Returns whether all positions are inside.
-    #[doc(hidden)]
-    fn unpool(x: &[Self], index: &[i64], out: &mut [Self], sizes: [[usize; 2]; 2]) -> bool;
     /// Computes softmax, or its logarithm, along the middle axis.
     #[doc(hidden)]
     fn softmax(log: bool, x: &[Self], sizes: ReducedSizes, out: &mut [Self]);
@@ -140,9 +137,6 @@ macro_rules! float_kernels {
             }
             fn max_pool(x: &[$t], sizes: PoolSizes, values: &mut [$t], positions: &mut [i64]) {
                 pool::max_pool(x, sizes, values, positions);
-            }
-            fn unpool(x: &[$t], index: &[i64], out: &mut [$t], sizes: [[usize; 2]; 2]) -> bool {
-                pool::unpool(x, index, out, sizes)
             }
             fn softmax(log: bool, x: &[$t], sizes: ReducedSizes, out: &mut [$t]) {
                 rows::softmax(log, x, sizes, out);

@@ -96,6 +96,26 @@ pub fn simd<R>(loops: impl FnOnce() -> R) -> R {
     dispatch(Closure(loops))
 }
 
+/// Runs a closure as [`simd`], but with vectors of at most 256 bits: for loops over rows so short that longer vectors leave
+/// most elements to the loop over single ones.
+#[inline(always)]
+pub fn simd_short<R>(loops: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if x86::level() == x86::AVX512 {
+        struct Closure<F>(F);
+        impl<R, F: FnOnce() -> R> Kernel for Closure<F> {
+            type Output = R;
+            #[inline(always)]
+            fn run<I: Isa>(self) -> R {
+                (self.0)()
+            }
+        }
+        // SAFETY: a processor with AVX-512 has AVX2 and FMA, which were tested or are implied.
+        return unsafe { x86::avx2(Closure(loops)) };
+    }
+    simd(loops)
+}
+
 /// Returns the name of the instruction set that [`dispatch`] selects on this machine.
 #[cfg(test)]
 pub fn isa_name() -> &'static str {

@@ -3,7 +3,7 @@
 
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
-use crate::kernels::gemm::{Correlate, Gather, KernelTable, PixelRun, Use, with_buffer};
+use crate::kernels::gemm::{Correlate, Gather, KernelTable, Panel, PixelRun, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges};
 use std::ops::Range;
 
@@ -169,23 +169,42 @@ impl<T: Gemm> Correlation<T> {
         pieces(steps, steps.div_ceil(self.longest).max(1))
     }
 
-    /// Packs the weights in the order in which they are read.
-    pub fn pack(&self, groups: usize, w: &[T], weights: &Weights, packed: &mut [T]) {
-        let mut to = packed.iter_mut();
-        let blocks = (0..groups).flat_map(|group| self.blocks().map(move |block| (group, block)));
-        for (group, block) in blocks {
-            let w = &w[group * weights.group..];
-            let mut first = 0;
+    /// Packs the weights in the order in which they are read. Steps whose weights follow each other are packed
+    /// together.
+    ///
+    /// # Safety
+    /// `packed` has room for the packed weights of all groups, and for a vector more, which is overwritten.
+    pub unsafe fn pack(&self, groups: usize, w: &[T], weights: &Weights, packed: *mut T) {
+        let mut to = packed;
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for (group, block) in (0..groups).flat_map(|g| self.blocks().map(move |block| (g, block))) {
+            runs.clear();
+            for &step in &weights.steps[block] {
+                match runs.last_mut() {
+                    Some(run) if run.end == step => run.end += 1,
+                    _ => runs.push(step..step + 1),
+                }
+            }
+            let mut first = group * weights.group;
             for (height, count) in self.panels {
-                for _ in 0..count {
-                    for &step in &weights.steps[block.clone()] {
-                        for i in first..first + height {
-                            if let Some(to) = to.next() {
-                                *to = w[i * weights.map + step];
-                            }
-                        }
+                for _ in 0..if height > 0 { count } else { 0 } {
+                    for run in &runs {
+                        let w = &w[first..];
+                        assert!((height - 1) * weights.map + run.end <= w.len());
+                        let panel = Panel {
+                            src: w.as_ptr().wrapping_add(run.start),
+                            stride: weights.map as isize,
+                            k_stride: 1,
+                            width: height,
+                            valid: height,
+                            k: run.len(),
+                        };
+                        // SAFETY: the weights are in the slice, and the caller promises the room. Panels are
+                        // packed in ascending order.
+                        unsafe { (self.kernels.pack)(&panel, to) };
+                        to = to.wrapping_add(height * run.len());
                     }
-                    first += height;
+                    first += height * weights.map;
                 }
             }
         }
@@ -205,11 +224,12 @@ impl<T: Gemm> Correlation<T> {
         to: &mut [T],
     ) {
         let packed_len = self.packed_len();
-        with_buffer(Use::Weights, groups * packed_len, |packed: *mut T| {
+        with_buffer(Use::Weights, groups * packed_len + Self::excess(), |packed: *mut T| {
             // SAFETY: the buffer has this length, and its numbers were written before.
-            let packed = unsafe { std::slice::from_raw_parts_mut(packed, groups * packed_len) };
-            self.pack(groups, w, weights, packed);
-            let packed = &*packed;
+            let packed = unsafe {
+                self.pack(groups, w, weights, packed);
+                std::slice::from_raw_parts(packed.cast_const(), groups * packed_len)
+            };
             let (source, map) = (planes.image_len(), self.maps * self.pixels);
             let units = to.len() / map.max(1);
             let products = cost(&[to.len(), self.shifts.len()]);

@@ -3,14 +3,14 @@
 //! Such a convolution multiplies each pixel by few weights, so the time goes into reading pixels, and no vector along
 //! channels shares them. The kernels read the rows of a channel in place, with vectors along a row; the edges of
 //! the image are masks: see [`lanes`](crate::kernels::lanes). The kernels for 3×3 and 5×5 taps pass over the rows of
-//! the input once, from top to bottom ([`stream`], [`stream_weight`]): a row is loaded once for each column of taps,
+//! the input from top to bottom ([`stream`], [`stream_weight`]): a row is loaded once for each column of taps,
 //! and the sums of the results that it contributes to stay in registers.
 
 #![allow(clippy::needless_range_loop)] // the indices are those of taps
 
 use super::ConvSizes;
 use crate::kernels::gemm::{Use, with_buffer};
-use crate::kernels::lanes::{Columns, Lanes, for_vectors};
+use crate::kernels::lanes::{Columns, Lanes, for_vectors, vector_bytes};
 use crate::machine::{Shared, cost, ranges};
 use std::ops::Range;
 
@@ -26,10 +26,18 @@ fn depthwise_of_stride(g: &ConvSizes) -> bool {
     g.c == 1 && g.o <= MAPS && g.groups > 1 && strides
 }
 
-/// Returns whether there is a kernel that passes over the rows once, or enough rows to compute several at a time.
+/// Returns whether there are n×n taps with distance 1 for one of these n.
+fn has_taps(g: &ConvSizes, sizes: &[usize]) -> bool {
+    g.dilation == [1, 1] && g.kernel[0] == g.kernel[1] && sizes.contains(&g.kernel[0])
+}
+
+/// Returns whether there is a kernel that passes over the rows once, or enough rows to compute several at a time. With
+/// short vectors only few taps pay.
 fn rows_suffice(g: &ConvSizes, rows: usize) -> bool {
-    let square = g.dilation == [1, 1] && g.kernel[0] == g.kernel[1];
-    rows >= ROWS || square && matches!(g.kernel[0], 3 | 5 | 7)
+    match vector_bytes() {
+        16 => has_taps(g, &[3]),
+        _ => rows >= ROWS || has_taps(g, &[3, 5, 7]),
+    }
 }
 
 /// Returns whether the kernels of this module compute the convolution.
@@ -44,9 +52,17 @@ pub fn input_applies(g: &ConvSizes) -> bool {
     one && if g.stride == [1, 1] { rows_suffice(g, g.size[0]) } else { narrow }
 }
 
-/// Returns whether the kernels of this module compute the adjoint in the weight.
+/// Returns whether the kernels of this module compute the adjoint in the weight. Short vectors pass over an image many
+/// times: with them only few taps, or short rows, pay.
 pub fn weight_applies(g: &ConvSizes) -> bool {
-    depthwise_of_stride(g) && g.dilation[1] == 1 && matches!(g.kernel[1], 3 | 5 | 7)
+    let columns = g.dilation[1] == 1 && matches!(g.kernel[1], 3 | 5 | 7);
+    depthwise_of_stride(g)
+        && columns
+        && match vector_bytes() {
+            64 => true,
+            32 => g.stride == [2, 2] || has_taps(g, &[3]) && g.out[1] <= 16,
+            _ => has_taps(g, &[3]),
+        }
 }
 
 /// The sizes of one plane of a depthwise convolution.
@@ -79,13 +95,14 @@ impl PlaneSizes {
 }
 
 /// What a kernel of this module computes.
+#[derive(Clone, Copy)]
 enum Task<T> {
     /// Sums of products of pixels and weights: `to` from `from` and `weights`.
     Forward,
     /// The adjoint for stride 2: the image `to` from the gradient `from`. The sizes are those of the convolution.
     Input,
-    /// The gradient of the weights, `to`, from the image `from` and the gradient `weights`. It has
-    /// room for the lanes of a sum per tap.
+    /// The gradient of the weights, `to`, from the image `from` and the gradient `weights`. It holds room for the
+    /// lanes of the sums of [`NEIGHBOURS`] maps.
     Weight(*mut T),
 }
 
@@ -188,7 +205,7 @@ pub unsafe fn weight<T: DepthwiseKernel>(g: &ConvSizes, x: &[T], gy: &[T], gw: &
     let cost = x.len().max(cost(&[gw.len(), g.n, g.out_pixels()]) / 8);
     let out = Shared(gw.as_mut_ptr());
     ranges(g.groups * g.o, cost, 1, |units| {
-        with_buffer(Use::Weights, sizes.taps() * LANES, |sums: *mut T| {
+        with_buffer(Use::Weights, NEIGHBOURS * sizes.taps() * LANES, |sums: *mut T| {
             let job = Depthwise {
                 sizes,
                 task: Task::Weight(sums),
@@ -230,15 +247,13 @@ unsafe fn depthwise<V: Lanes>(job: &Depthwise<V::Scalar>) {
                 _ => forward_planes::<V, 2, 0>(job),
             },
             Task::Input => input_planes::<V>(job),
-            Task::Weight(sums) => match (s.stride, square, s.kernel[1]) {
-                (1, true, 3) => weight_maps::<V, 1, 3, true>(job, sums),
-                (1, false, 3) => weight_maps::<V, 1, 3, false>(job, sums),
-                (1, _, 5) => weight_maps::<V, 1, 5, false>(job, sums),
-                (1, ..) => weight_maps::<V, 1, 7, false>(job, sums),
-                (_, true, 3) => weight_maps::<V, 2, 3, true>(job, sums),
-                (_, false, 3) => weight_maps::<V, 2, 3, false>(job, sums),
-                (_, _, 5) => weight_maps::<V, 2, 5, false>(job, sums),
-                _ => weight_maps::<V, 2, 7, false>(job, sums),
+            Task::Weight(sums) => match (s.stride, s.kernel[1]) {
+                (1, 3) => weight_maps::<V, 1, 3>(job, sums),
+                (1, 5) => weight_maps::<V, 1, 5>(job, sums),
+                (1, _) => weight_maps::<V, 1, 7>(job, sums),
+                (_, 3) => weight_maps::<V, 2, 3>(job, sums),
+                (_, 5) => weight_maps::<V, 2, 5>(job, sums),
+                _ => weight_maps::<V, 2, 7>(job, sums),
             },
         }
     }
@@ -366,11 +381,11 @@ unsafe fn stream<V: Lanes, const S: usize, const K: usize, const NV: usize>(
             }
         }
         let mut taps = [Taps::<V, S, K>::new(s, o, 0); NV];
-        let mut used = [V::range(0, 0); NV];
+        let mut used = [0; NV];
         for j in 0..NV {
             let o = o + j * V::LANES;
             taps[j] = Taps::new(s, o, 0);
-            used[j] = V::range(0, V::LANES.min(s.to[1] - o));
+            used[j] = V::LANES.min(s.to[1] - o);
         }
         let mut sums = [[start; NV]; OPEN];
         for t in 0..s.to[0] + open - 1 {
@@ -395,7 +410,7 @@ unsafe fn stream<V: Lanes, const S: usize, const K: usize, const NV: usize>(
             if t + 1 >= open {
                 let row = plane.y.wrapping_add((t + 1 - open) * s.to[1] + o);
                 for j in 0..NV {
-                    sums[open - 1][j].store_masked(row.wrapping_add(j * V::LANES), used[j]);
+                    sums[open - 1][j].store_used(row.wrapping_add(j * V::LANES), used[j]);
                 }
             }
         }
@@ -413,7 +428,7 @@ unsafe fn any_taps<V: Lanes, const S: usize>(s: &PlaneSizes, plane: &Plane<V::Sc
     unsafe {
         let mut o = 0;
         while o < s.to[1] {
-            let used = V::range(0, V::LANES.min(s.to[1] - o));
+            let used = V::LANES.min(s.to[1] - o);
             let mut y = 0;
             while y < s.to[0] {
                 let mut sums = [start; ROWS];
@@ -429,7 +444,7 @@ unsafe fn any_taps<V: Lanes, const S: usize>(s: &PlaneSizes, plane: &Plane<V::Sc
                 }
                 for r in 0..ROWS {
                     if y + r < s.to[0] {
-                        sums[r].store_masked(plane.y.wrapping_add((y + r) * s.to[1] + o), used);
+                        sums[r].store_used(plane.y.wrapping_add((y + r) * s.to[1] + o), used);
                     }
                 }
                 y += ROWS;
@@ -465,7 +480,6 @@ unsafe fn input_planes<V: Lanes>(job: &Depthwise<V::Scalar>) {
                 }
                 let first = left.rem_euclid(2) as usize; // the first tap of even pixels
                 let used = [0, V::LANES].map(|at| V::LANES.min(width.saturating_sub(2 * o + at)));
-                let used = [V::range(0, used[0]), V::range(0, used[1])];
                 for i in 0..height {
                     let mut sums = [V::zero(); 2];
                     let mut p = (i as isize + above).rem_euclid(2) as usize;
@@ -487,8 +501,8 @@ unsafe fn input_planes<V: Lanes>(job: &Depthwise<V::Scalar>) {
                     }
                     let (low, high) = V::paired(sums[0], sums[1]);
                     let row = gx.wrapping_add(i * width + 2 * o);
-                    low.store_masked(row, used[0]);
-                    high.store_masked(row.wrapping_add(V::LANES), used[1]);
+                    low.store_used(row, used[0]);
+                    high.store_used(row.wrapping_add(V::LANES), used[1]);
                 }
                 o += V::LANES;
             }
@@ -496,60 +510,101 @@ unsafe fn input_planes<V: Lanes>(job: &Depthwise<V::Scalar>) {
     }
 }
 
+/// The maps of an image whose sums are computed before those of the next image: their planes follow each other in
+/// memory.
+const NEIGHBOURS: usize = 16;
+
 /// Computes the gradients of the weights of maps with `K` columns of taps.
 #[inline(always)]
-unsafe fn weight_maps<V: Lanes, const S: usize, const K: usize, const STREAM: bool>(
+unsafe fn weight_maps<V: Lanes, const S: usize, const K: usize>(
     job: &Depthwise<V::Scalar>,
     sums: *mut V::Scalar,
 ) {
     let s = &job.sizes;
     let taps = s.taps();
     let [from, to] = [s.from, s.to].map(|size| size[0] * size[1]);
-    for map in job.units.clone() {
+    let mut first = job.units.start;
+    while first < job.units.end {
+        let maps = first..job.units.end.min(first + NEIGHBOURS);
+        first = maps.end;
         // SAFETY: the caller promises the planes, the sums and the instructions.
         unsafe {
-            for tap in 0..taps {
+            for tap in 0..maps.len() * taps {
                 V::zero().store(sums.wrapping_add(tap * V::LANES));
             }
             for image in 0..job.images {
-                let channel = image * job.channels + map / job.maps;
-                let plane = Plane {
-                    x: job.from.wrapping_add(channel * from),
-                    w: job.weights.wrapping_add((image * job.channels * job.maps + map) * to),
-                    y: sums,
-                };
-                if STREAM {
-                    stream_weight::<V, S, K>(s, &plane);
-                } else {
-                    weights_by_rows::<V, S, K>(s, &plane);
+                for (i, map) in maps.clone().enumerate() {
+                    let channel = image * job.channels + map / job.maps;
+                    let of_map = image * job.channels * job.maps + map;
+                    let plane = Plane {
+                        x: job.from.wrapping_add(channel * from),
+                        w: job.weights.wrapping_add(of_map * to),
+                        y: sums.wrapping_add(i * taps * V::LANES),
+                    };
+                    add_products::<V, S, K>(s, &plane);
                 }
             }
-            for tap in 0..taps {
-                let lanes = V::load(sums.wrapping_add(tap * V::LANES));
-                let [sum, ..] = V::sums([lanes, V::zero(), V::zero(), V::zero()]);
-                *job.to.wrapping_add(map * taps + tap) = sum;
+            for (i, map) in maps.enumerate() {
+                for tap in 0..taps {
+                    let lanes = V::load(sums.wrapping_add((i * taps + tap) * V::LANES));
+                    let [sum, ..] = V::sums([lanes, V::zero(), V::zero(), V::zero()]);
+                    *job.to.wrapping_add(map * taps + tap) = sum;
+                }
             }
         }
     }
 }
 
-/// Adds the products of an image and a gradient to the sums, for `K`×`K` taps. `gradients[a]` is row t - a of the
-/// gradient, when the rows of pixels from `S·t` on are read.
+/// Adds the products of an image and a gradient to the sums, several rows of taps at a time: as many as have room in
+/// the registers.
 #[inline(always)]
-unsafe fn stream_weight<V: Lanes, const S: usize, const K: usize>(
+unsafe fn add_products<V: Lanes, const S: usize, const K: usize>(
     s: &PlaneSizes,
     plane: &Plane<V::Scalar>,
 ) {
-    let open = K.div_ceil(S);
+    // 32 registers hold three rows of 5 sums, or two rows of 7.
+    let many = V::LANES * size_of::<V::Scalar>() == 64;
+    let most = match K {
+        _ if s.dilation[0] > 1 => 1,
+        3 => 3,
+        5 if many => 3,
+        7 if many => 2,
+        _ => 1,
+    };
+    let mut p = 0;
+    while p < s.kernel[0] {
+        let rows = most.min(s.kernel[0] - p);
+        // SAFETY: the same contract.
+        unsafe {
+            match rows {
+                3 if K < 7 => stream_weight::<V, S, K, 3>(s, plane, p),
+                2 => stream_weight::<V, S, K, 2>(s, plane, p),
+                _ => stream_weight::<V, S, K, 1>(s, plane, p),
+            }
+        }
+        p += rows;
+    }
+}
+
+/// Adds the products of an image and a gradient to the sums, for `P` rows of `K` taps from row `first` on. `gradients[a]`
+/// is row t - a of the gradient, when the rows of pixels under row `S·t` of the taps are read.
+#[inline(always)]
+unsafe fn stream_weight<V: Lanes, const S: usize, const K: usize, const P: usize>(
+    s: &PlaneSizes,
+    plane: &Plane<V::Scalar>,
+    first: usize,
+) {
+    let open = P.div_ceil(S);
+    let above = (first * s.dilation[0]) as isize - s.before[0];
     // SAFETY: the caller promises the plane and the instructions.
     unsafe {
         let zero = V::zero();
-        let mut sums = [[zero; K]; K];
+        let mut sums = [[zero; K]; P];
         let mut o = 0;
         while o < s.to[1] {
             let taps = Taps::<V, S, K>::new(s, o, 0);
             let used = V::range(0, V::LANES.min(s.to[1] - o));
-            let mut gradients = [zero; OPEN];
+            let mut gradients = [zero; P];
             for t in 0..s.to[0] + open - 1 {
                 for a in (1..open).rev() {
                     gradients[a] = gradients[a - 1];
@@ -559,12 +614,11 @@ unsafe fn stream_weight<V: Lanes, const S: usize, const K: usize>(
                     let row = plane.w.wrapping_add(t * s.to[1] + o);
                     gradients[0] = V::load_masked(row, used, zero);
                 }
-                for i in 0..S {
-                    let row = (S * t + i) as isize - s.before[0];
-                    let pixels = taps.load(s, plane.x, row);
+                for i in 0..S.min(P) {
+                    let pixels = taps.load(s, plane.x, (S * t + i) as isize + above);
                     for a in 0..open {
                         // Rows of pixels without a gradient are not multiplied: they may be infinite.
-                        if i + a * S < K && t >= a && t - a < s.to[0] {
+                        if i + a * S < P && t >= a && t - a < s.to[0] {
                             for q in 0..K {
                                 let sum = &mut sums[i + a * S][q];
                                 *sum = sum.add_product(pixels[q], gradients[a]);
@@ -575,44 +629,10 @@ unsafe fn stream_weight<V: Lanes, const S: usize, const K: usize>(
             }
             o += V::LANES;
         }
-        for p in 0..K {
+        for p in 0..P {
             for q in 0..K {
-                let at = plane.y.wrapping_add((p * K + q) * V::LANES);
+                let at = plane.y.wrapping_add(((first + p) * K + q) * V::LANES);
                 V::load(at).plus(sums[p][q]).store(at);
-            }
-        }
-    }
-}
-
-/// Adds the products of an image and a gradient to the sums, for `K` columns and any rows of taps: one row of taps at a
-/// time.
-#[inline(always)]
-unsafe fn weights_by_rows<V: Lanes, const S: usize, const K: usize>(
-    s: &PlaneSizes,
-    plane: &Plane<V::Scalar>,
-) {
-    // SAFETY: the caller promises the plane and the instructions.
-    unsafe {
-        for p in 0..s.kernel[0] {
-            let mut sums = [V::zero(); K];
-            let mut o = 0;
-            while o < s.to[1] {
-                let used = V::range(0, V::LANES.min(s.to[1] - o));
-                let taps = Taps::<V, S, K>::new(s, o, 0);
-                for y in 0..s.to[0] {
-                    let row = (y * S + p * s.dilation[0]) as isize - s.before[0];
-                    let gradient = plane.w.wrapping_add(y * s.to[1] + o);
-                    let gradient = V::load_masked(gradient, used, V::zero());
-                    let pixels = taps.load(s, plane.x, row);
-                    for q in 0..K {
-                        sums[q] = sums[q].add_product(pixels[q], gradient);
-                    }
-                }
-                o += V::LANES;
-            }
-            for q in 0..K {
-                let at = plane.y.wrapping_add((p * K + q) * V::LANES);
-                V::load(at).plus(sums[q]).store(at);
             }
         }
     }

@@ -115,17 +115,24 @@ unsafe fn interleaved<T: Gemm>(
     gx: &mut [T],
 ) {
     let packed_len = |part: &PhasePixels<T>| g.groups * part.correlation.packed_len();
-    with_buffer(Use::Weights, parts.iter().map(packed_len).sum(), |packed: *mut T| {
+    let room = parts.iter().map(packed_len).sum::<usize>() + Correlation::<T>::excess();
+    with_buffer(Use::Weights, room, |packed: *mut T| {
         let mut from = packed;
-        let packed: Vec<&[T]> = parts
+        let packed: Vec<(*const T, usize)> = parts
             .iter()
             .map(|part| {
-                // SAFETY: the lengths add up to that of the buffer, whose numbers were written.
-                let to = unsafe { std::slice::from_raw_parts_mut(from, packed_len(part)) };
-                from = from.wrapping_add(to.len());
-                part.correlation.pack(g.groups, w, &part.weights, to);
-                &*to
+                let to = from;
+                from = from.wrapping_add(packed_len(part));
+                // SAFETY: the lengths and a vector more add up to that of the buffer. Parts are packed in
+                // ascending order.
+                unsafe { part.correlation.pack(g.groups, w, &part.weights, to) };
+                (to.cast_const(), packed_len(part))
             })
+            .collect();
+        // SAFETY: all parts were packed; the buffer is not written any more.
+        let packed: Vec<&[T]> = packed
+            .into_iter()
+            .map(|(part, len)| unsafe { std::slice::from_raw_parts(part, len) })
             .collect();
         let (source, image) = (planes.image_len(), g.c * g.pixels());
         let gathered_len = parts.iter().map(|part| part.correlation.gathered_len()).max();

@@ -26,8 +26,18 @@ pub trait Lanes: Vector {
     unsafe fn store_masked(self, p: *mut Self::Scalar, mask: Self::Mask);
     /// Returns the lanes in which `self` is greater than `best`, or is NaN while `best` is a number.
     unsafe fn beats(self, best: Self) -> Self::Mask;
-    /// Returns the lanes in which both vectors have the same bits.
-    unsafe fn same_bits(self, other: Self) -> Self::Mask;
+    /// Stores the first `n` lanes, `n <= LANES`. A store of all lanes has no mask, which AVX2 is slow with on some processors.
+    #[inline(always)]
+    unsafe fn store_used(self, p: *mut Self::Scalar, n: usize) {
+        // SAFETY: the caller promises the lanes and the instructions.
+        unsafe {
+            if n == Self::LANES {
+                self.store(p);
+            } else {
+                self.store_masked(p, Self::range(0, n));
+            }
+        }
+    }
     /// Returns the lanes of the mask from `self`, and the others from `other`.
     unsafe fn or(self, mask: Self::Mask, other: Self) -> Self;
     /// Returns the elements with even and those with odd indices of `a` followed by `b`.
@@ -108,14 +118,6 @@ macro_rules! arrays {
                 mask
             }
             #[inline(always)]
-            unsafe fn same_bits(self, other: Self) -> [bool; N] {
-                let mut mask = [false; N];
-                for i in 0..N {
-                    mask[i] = self[i].to_bits() == other[i].to_bits();
-                }
-                mask
-            }
-            #[inline(always)]
             unsafe fn or(self, mask: [bool; N], other: Self) -> Self {
                 let mut lanes = other;
                 for i in 0..N {
@@ -177,6 +179,18 @@ impl<V: Lanes, const S: usize> Columns<V, S> {
         }
     }
 
+    /// Returns the columns from `at` on. If `INSIDE`, the caller promises that all are inside the row.
+    #[inline(always)]
+    pub unsafe fn of<const INSIDE: bool>(at: isize, width: usize) -> Self {
+        // SAFETY: the same contract.
+        unsafe {
+            if INSIDE {
+                return Columns { at, inside: true, masks: [V::range(0, 0); S] };
+            }
+            Self::new(at, width)
+        }
+    }
+
     /// Loads the elements of a row: with S = 1, the elements of the columns; with S = 2, those of the even and those
     /// of the odd columns, counted from the first. `fill` stands for the columns outside.
     #[inline(always)]
@@ -195,6 +209,20 @@ impl<V: Lanes, const S: usize> Columns<V, S> {
         }
         parts
     }
+}
+
+/// Returns the length in bytes of the vectors that [`for_vectors`] selects.
+pub fn vector_bytes() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use crate::machine::x86;
+        match x86::level() {
+            x86::AVX512 => return 64,
+            x86::AVX2 => return 32,
+            _ => {}
+        }
+    }
+    16
 }
 
 /// Defines a trait with one method, implemented for `f32` and `f64`. The method calls `$body::<V>`, compiled for the

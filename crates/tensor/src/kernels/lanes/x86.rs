@@ -32,10 +32,6 @@ impl Lanes for __m256 {
         }
     }
     #[inline(always)]
-    unsafe fn same_bits(self, other: Self) -> __m256i {
-        unsafe { _mm256_cmpeq_epi32(_mm256_castps_si256(self), _mm256_castps_si256(other)) }
-    }
-    #[inline(always)]
     unsafe fn or(self, mask: __m256i, other: Self) -> Self {
         unsafe { _mm256_blendv_ps(other, self, _mm256_castsi256_ps(mask)) }
     }
@@ -87,10 +83,6 @@ impl Lanes for __m256d {
         }
     }
     #[inline(always)]
-    unsafe fn same_bits(self, other: Self) -> __m256i {
-        unsafe { _mm256_cmpeq_epi64(_mm256_castpd_si256(self), _mm256_castpd_si256(other)) }
-    }
-    #[inline(always)]
     unsafe fn or(self, mask: __m256i, other: Self) -> Self {
         unsafe { _mm256_blendv_pd(other, self, _mm256_castsi256_pd(mask)) }
     }
@@ -134,10 +126,6 @@ impl Lanes for __m512 {
             let number = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
             _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(number, self, best)
         }
-    }
-    #[inline(always)]
-    unsafe fn same_bits(self, other: Self) -> __mmask16 {
-        unsafe { _mm512_cmpeq_epi32_mask(_mm512_castps_si512(self), _mm512_castps_si512(other)) }
     }
     #[inline(always)]
     unsafe fn or(self, mask: __mmask16, other: Self) -> Self {
@@ -184,10 +172,6 @@ impl Lanes for __m512d {
             let number = _mm512_cmp_pd_mask::<_CMP_ORD_Q>(best, best);
             _mm512_mask_cmp_pd_mask::<_CMP_NLE_UQ>(number, self, best)
         }
-    }
-    #[inline(always)]
-    unsafe fn same_bits(self, other: Self) -> __mmask8 {
-        unsafe { _mm512_cmpeq_epi64_mask(_mm512_castpd_si512(self), _mm512_castpd_si512(other)) }
     }
     #[inline(always)]
     unsafe fn or(self, mask: __mmask8, other: Self) -> Self {

@@ -3,8 +3,9 @@
 
 mod max;
 mod pick;
+mod pool_sizes;
 mod sliding;
-mod spread;
 
-pub(crate) use max::{PoolSizes, max_pool};
+pub(crate) use max::max_pool;
 pub(crate) use pick::{pick, unpool};
+pub(crate) use pool_sizes::PoolSizes;

@@ -1,12 +1,8 @@
 //! Reads elements of images by their positions; the adjoint adds elements to images of zeros.
 
-use super::spread::{Pairs, Spread};
 use crate::machine::{Shared, ranges};
 use crate::number::Real;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-/// Images of at least this many elements have positions that are not the bits of a finite `f32`.
-pub(super) const LARGE: usize = 1 << 30;
 
 /// Computes `out[…, o] = x[…, index[…, o]]` for images of `size` elements with `area` positions
 /// each. Returns whether all positions are within their images.
@@ -37,29 +33,25 @@ pub(crate) fn pick<T: Real>(
     !outside.into_inner()
 }
 
-/// Computes `out[…, index[…, o]] += x[…, o]`, starting from zero, for images of the sizes `from` and `to`. Returns
-/// whether all positions are within their images.
-pub(crate) fn unpool<T: Spread>(
+/// Computes `out[…, index[…, o]] += x[…, o]`, starting from zero. Returns whether all positions are
+/// within their images.
+pub(crate) fn unpool<T: Real>(
     x: &[T],
+    area: usize,
     index: &[i64],
+    size: usize,
     out: &mut [T],
-    [from, to]: [[usize; 2]; 2],
 ) -> bool {
-    let [area, size] = [from, to].map(|image| image[0] * image[1]);
     let outside = AtomicBool::new(false);
-    let target = Shared(out.as_mut_ptr());
+    let to = Shared(out.as_mut_ptr());
     ranges(out.len() / size, out.len(), 1, |range| {
         // SAFETY: the ranges are disjoint parts of the result.
         let out = unsafe {
-            std::slice::from_raw_parts_mut(target.get().add(range.start * size), range.len() * size)
+            std::slice::from_raw_parts_mut(to.get().add(range.start * size), range.len() * size)
         };
         let part = range.start * area..range.end * area;
         let (x, index) = (x[part.clone()].chunks_exact(area), index[part].chunks_exact(area));
-        let mut pairs = Pairs::new(from, to);
         for ((out, x), index) in out.chunks_exact_mut(size).zip(x).zip(index) {
-            if pairs.as_mut().is_some_and(|pairs| pairs.spread(x, index, out)) {
-                continue;
-            }
             out.fill(T::default());
             for (&x, &i) in x.iter().zip(index) {
                 match usize::try_from(i).ok().and_then(|i| out.get_mut(i)) {

@@ -3,7 +3,9 @@
 //! carry the element's place in its window, as an integer in the bits of a floating-point number. The edges
 //! of the image are masks: see [`lanes`](crate::kernels::lanes).
 
-use super::PoolSizes;
+#![allow(clippy::needless_range_loop)] // the indices are those of columns
+
+use super::pool_sizes::PoolSizes;
 use crate::geometry::Windows;
 use crate::kernels::lanes::{Bits, Columns, Lanes, for_vectors};
 use crate::kernels::scratch::Scratch;
@@ -117,18 +119,16 @@ where
     // SAFETY: the same contract.
     unsafe {
         match (job.slide.step, count, dilation) {
-            (2, 2, 1) => images::<V, 2, 2>(job),
             (2, 3, 1) => images::<V, 2, 3>(job),
             (1, 3, 1) => images::<V, 1, 3>(job),
             (1, ..) => images::<V, 1, 0>(job),
             (2, ..) => images::<V, 2, 0>(job),
-            _ => images::<V, 0, 0>(job),
+            _ => far_apart(job),
         }
     }
 }
 
-/// Computes the maxima of windows with step `S`, or any step if it is 0, and `K` columns, or any number of columns if it
-/// is 0.
+/// Computes the maxima of windows with step `S`, 1 or 2, and `K` columns, or any number of columns if it is 0.
 #[inline(always)]
 unsafe fn images<V: Lanes, const S: usize, const K: usize>(job: &Images<V::Scalar>)
 where
@@ -136,6 +136,11 @@ where
 {
     let PoolSizes { windows, from: [height, width], to: [high, wide] } = job.slide.sizes;
     let (size, area) = (height * width, high * wide);
+    let columns = [job.slide.left, job.slide.columns[0] as isize];
+    let last =
+        (if K > 0 { K - 1 } else { job.slide.columns[1].saturating_sub(1) * job.slide.columns[2] })
+            as isize;
+    let lanes = V::LANES;
     for (i, x) in job.x.chunks_exact(size).enumerate() {
         for y in 0..high {
             let (first, count, down) = windows[0].span(height, high, y);
@@ -145,10 +150,24 @@ where
                 unsafe {
                     let rows =
                         Rows { x: x.as_ptr().wrapping_add(first * width), count, down, width };
-                    let (value, place) = block::<V, S, K>(job.slide, &rows, o, job.first);
-                    let used = V::range(0, V::LANES.min(wide - o));
-                    value.store_masked(job.values.wrapping_add(i * area + y * wide + o), used);
-                    place.store_masked(job.places.wrapping_add(y * wide + o), used);
+                    let left = columns[0] + (o * S) as isize + columns[1];
+                    // A vector of the last column ends at most one element behind the last window.
+                    let whole = left >= 0 && left + last + (lanes * S) as isize <= width as isize;
+                    let (values, places) = (
+                        job.values.wrapping_add(i * area + y * wide + o),
+                        job.places.wrapping_add(y * wide + o),
+                    );
+                    if whole && o + lanes <= wide {
+                        let (value, place) = block::<V, S, K, true>(job.slide, &rows, o, job.first);
+                        value.store(values);
+                        place.store(places);
+                    } else {
+                        let (value, place) =
+                            block::<V, S, K, false>(job.slide, &rows, o, job.first);
+                        let used = V::range(0, lanes.min(wide - o));
+                        value.store_masked(values, used);
+                        place.store_masked(places, used);
+                    }
                 }
                 o += V::LANES;
             }
@@ -165,6 +184,52 @@ where
     }
 }
 
+/// Computes the maxima of windows with a step of 3 or more. Its elements are too far apart to be loaded as vectors.
+#[inline(always)]
+unsafe fn far_apart<T: Real + Bits>(job: &Images<T>) {
+    let PoolSizes { windows, from: [height, width], to: [high, wide] } = job.slide.sizes;
+    let (size, area, step) = (height * width, high * wide, job.slide.step);
+    let [start, columns, apart] = job.slide.columns;
+    for (i, x) in job.x.chunks_exact(size).enumerate() {
+        // SAFETY: the caller promises the room. All values and positions are written before they are read.
+        let (values, positions) = unsafe {
+            (
+                std::slice::from_raw_parts_mut(job.values.wrapping_add(i * area), area),
+                std::slice::from_raw_parts_mut(job.positions.wrapping_add(i * area), area),
+            )
+        };
+        let rows = values.chunks_exact_mut(wide).zip(positions.chunks_exact_mut(wide));
+        for (y, (values, positions)) in rows.enumerate() {
+            let (first, count, down) = windows[0].span(height, high, y);
+            values.fill(T::K.neg_infinity);
+            let bases = &job.slide.bases[y * wide..][..wide];
+            for ((to, base), skipped) in positions.iter_mut().zip(bases).zip(&job.slide.skipped) {
+                *to = i64::from(base.wrapping_add(*skipped));
+            }
+            for k in 0..count {
+                let row = (first + k * down) * width;
+                for j in 0..columns {
+                    // The results whose window has this column inside the image, and its place for the first of them.
+                    let left = job.slide.left + (start + j * apart) as isize;
+                    let low = (-left).max(0) as usize;
+                    let low = low.div_ceil(step).min(wide);
+                    let high = (width as isize - left).max(0) as usize;
+                    let high = high.div_ceil(step).clamp(low, wide);
+                    let mut at = row + (left + (low * step) as isize).max(0) as usize;
+                    let best = values[low..high].iter_mut().zip(&mut positions[low..high]);
+                    for (value, position) in best {
+                        let (x, here) = (x[at], at as i64);
+                        if (x > *value) | (x.is_nan_() & !value.is_nan_()) {
+                            (*value, *position) = (x, here);
+                        }
+                        at = at.wrapping_add(step);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The rows of a window, `down` rows apart.
 struct Rows<T> {
     x: *const T,
@@ -174,9 +239,9 @@ struct Rows<T> {
 }
 
 /// Returns the maxima of the windows from `o` on, and their places: the distance of the maximum from the window's first
-/// element in the first row, in the bits of the lane.
+/// element in the first row, in the bits of the lane. If `WHOLE`, all columns of all lanes are inside the image.
 #[inline(always)]
-unsafe fn block<V: Lanes, const S: usize, const K: usize>(
+unsafe fn block<V: Lanes, const S: usize, const K: usize, const WHOLE: bool>(
     slide: &Slide,
     rows: &Rows<V::Scalar>,
     o: usize,
@@ -187,8 +252,7 @@ where
 {
     let [start, count, apart] = slide.columns;
     let (count, apart) = if K > 0 { (K, 1) } else { (count, apart) };
-    let step = if S > 0 { S } else { slide.step };
-    let left = slide.left + (o * step + start) as isize;
+    let left = slide.left + (o * S + start) as isize;
     // SAFETY: the caller promises the rows and the instructions.
     unsafe {
         let lowest = V::splat(&V::Scalar::K.neg_infinity);
@@ -202,26 +266,17 @@ where
                 let at = left + (j * apart) as isize;
                 let mut taken = 1;
                 let x = if S == 1 {
-                    [Columns::<V, 1>::new(at, rows.width).load(row, lowest)[0], lowest]
-                } else if S == 2 {
+                    [Columns::<V, 1>::of::<WHOLE>(at, rows.width).load(row, lowest)[0], lowest]
+                } else {
                     // The odd columns are the next column of the same windows.
                     taken = if apart == 1 && j + 1 < count { 2 } else { 1 };
-                    Columns::<V, 2>::new(at, rows.width).load(row, lowest)
-                } else {
-                    let mut lanes = [V::Scalar::K.neg_infinity; LANES];
-                    for (i, lane) in lanes.iter_mut().enumerate().take(V::LANES) {
-                        let at = at + (i * step) as isize;
-                        if at >= 0 && at < rows.width as isize {
-                            *lane = *row.offset(at);
-                        }
-                    }
-                    [V::load(lanes.as_ptr()), lowest]
+                    Columns::<V, 2>::of::<WHOLE>(at, rows.width).load(row, lowest)
                 };
                 for t in 0..taken {
                     let better = x[t].beats(best);
                     best = x[t].or(better, best);
                     let here = V::Scalar::of_bits((first + (j + t) * apart) as u32);
-                    place = V::splat(&here).or(better, place);
+                    place = V::splat(&raw const here).or(better, place);
                 }
                 j += taken;
             }

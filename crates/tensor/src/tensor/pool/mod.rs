@@ -9,7 +9,7 @@ use crate::axis_maps::{
     adaptive_average_maps, adaptive_volume_average_maps, average_maps, volume_average_maps,
 };
 use crate::geometry::{Pair, Pool, Triple, VolumePool, Windows};
-use crate::kernels::pool::{PoolSizes, pick};
+use crate::kernels::pool::{PoolSizes, pick, unpool};
 use crate::layout::Shape;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
@@ -399,14 +399,10 @@ impl<T: Float> Tensor<T> {
             return Self::zeros_of(&shape);
         }
         let mut out = Self::empty(shape);
-        // The last axis, and all other axes of the image as one.
-        let images = [self.shape(), shape].map(|s| {
-            let (rows, columns) = (&s[s.rank() - axes..s.rank() - 1], s[s.rank() - 1]);
-            [rows.iter().product(), columns]
-        });
+        let [size, area] = [shape, self.shape()].map(|s| s[s.rank() - axes..].iter().product());
         let x = self.contiguous();
         let x = x.as_slice().unwrap_or_default();
-        if !T::unpool(x, numbers, out.fresh_mut(), images) {
+        if !unpool(x, area, numbers, size, out.fresh_mut()) {
             range().or_panic();
         }
         out
