@@ -7,6 +7,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::gemm::Vector;
+#[cfg(target_arch = "x86_64")]
 use crate::machine::{Isa, Kernel, x86};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d};
