@@ -2,6 +2,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use wengert::prelude::*;
+use wengert::tensor::Interpolate;
 
 fn normal(shape: &[usize]) -> Tensor {
     Tensor::normal(shape, 0.0, 1.0, &mut Philox::new(1))
