@@ -15,7 +15,7 @@ use crate::number::Math;
 pub(crate) use fold::{Cut, ReducedSizes, cut};
 use fold::{across, block, fold, line, pieces};
 pub(crate) use position::positions;
-use reducer::{Exps, Max, Min, Reducer, Squares, Sum};
+use reducer::{Exps, Max, Min, Reducer, Sum};
 pub(crate) use tree::{BLOCK, LANES, LEAF};
 
 /// The extreme that a reduction takes along the reduced axis.
@@ -62,12 +62,6 @@ pub(crate) fn log_sum_exp<T: Math>(x: &[T], sizes: ReducedSizes, out: &mut [T]) 
 #[inline(always)]
 pub(crate) fn sum_of<T: Math, I: Isa>(x: &[T]) -> T {
     block::<T, Sum, I>(x, T::default())
-}
-
-/// Returns Σ (x - shift)² of at most `BLOCK` numbers, in a kernel.
-#[inline(always)]
-pub(crate) fn squares_of<T: Math, I: Isa>(x: &[T], shift: T) -> T {
-    block::<T, Squares, I>(x, shift)
 }
 
 /// Returns the largest of at most `BLOCK` numbers, in a kernel.

@@ -1,9 +1,10 @@
 //! Mean and variance in one pass over memory.
 //!
 //! A piece of at most [`PIECE`] numbers is read twice while it is in the first cache: once for its mean, once for the
-//! squares of the distances from it. Pieces are joined in pairs by the formula of Chan, Golub and `LeVeque`
+//! distances from it and their squares. Pieces are joined in pairs by the formula of Chan, Golub and `LeVeque`
 //! (Algorithms for Computing the Sample Variance, 1983), in `f64`, so that no digits cancel where the mean is large.
 
+use super::sums;
 use crate::kernels::reduce;
 use crate::machine::{Isa, Kernel, dispatch, join};
 use crate::number::Math;
@@ -118,11 +119,14 @@ impl<T: Math> Kernel for Piece<'_, T> {
             &together[..a * c]
         };
         let count = piece.len() as f64;
-        let mean = reduce::sum_of::<T, I>(piece).widen() / count;
-        // The mean is rounded to the type of the numbers. The difference is taken off the squares.
-        let shift = T::narrow(mean);
-        let rest = mean - shift.widen();
-        let squares = reduce::squares_of::<T, I>(piece, shift).widen() - count * rest * rest;
+        let shift = T::narrow(reduce::sum_of::<T, I>(piece).widen() / count);
+        // The sum of the differences corrects the rounding errors of the mean, which are large against the deviation
+        // where the mean is.
+        let [rest, squares] = sums([piece], |[x]| [x - shift, (x - shift) * (x - shift)]);
+        let (rest, squares) = (rest.widen(), squares.widen());
+        let correction = rest / count;
+        let mean = shift.widen() + if correction.is_nan() { 0.0 } else { correction };
+        let squares = squares - rest * correction;
         Moments { count, mean, squares: if squares < 0.0 { 0.0 } else { squares } }
     }
 }
