@@ -28,11 +28,16 @@ fn each_line(shape: &[usize], axis: usize, mut f: impl FnMut(&[usize])) {
 /// A function of lines, from one or two operands, computed by plain loops.
 type OfLine = fn(&[Vec<f64>]) -> Vec<f64>;
 
+/// Adds numbers in runs, so that the rounding errors of long sums stay small.
+fn total(x: impl Iterator<Item = f64>) -> f64 {
+    x.collect::<Vec<_>>().chunks(256).map(|run| run.iter().sum::<f64>()).sum()
+}
+
 /// Returns the differences from the largest number, and the sum of their exponentials.
 fn shifted(x: &[f64]) -> (Vec<f64>, f64) {
     let largest = x.iter().fold(f64::NEG_INFINITY, |m, &x| if x > m || x.is_nan() { x } else { m });
     let x: Vec<f64> = x.iter().map(|x| x - largest).collect();
-    let sum = x.iter().map(|x| x.exp()).sum();
+    let sum = total(x.iter().map(|x| x.exp()));
     (x, sum)
 }
 
@@ -179,8 +184,8 @@ fn small_probabilities_are_subnormal_or_zero() {
 /// Returns mean, inverse deviation and normalised numbers of a row.
 fn normalized(row: &[f64], eps: f64) -> (f64, f64, Vec<f64>) {
     let n = row.len() as f64;
-    let mean = row.iter().sum::<f64>() / n;
-    let inv = 1.0 / (row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n + eps).sqrt();
+    let mean = total(row.iter().copied()) / n;
+    let inv = 1.0 / (total(row.iter().map(|x| (x - mean).powi(2))) / n + eps).sqrt();
     (mean, inv, row.iter().map(|x| (x - mean) * inv).collect())
 }
 
