@@ -19,7 +19,7 @@ usage: tests/mutants/run [OPTIONS]
   --seed S          draw by this seed (default 1)
   --count N         run N mutants, drawn by the seed (default: all)
   --only ID,ID      run these
-  --area A,A        run those of these lists: autograd, linalg, nn, optim, train, data
+  --area A,A        run those of these lists: the names of the files in tests/mutants/list
   --own             run the tests of the crate itself, not those of crates that use it
   --switched        compile the mutants together, each behind a switch in the copy
   --prepare         make the copy with the switches and leave it so, run nothing
