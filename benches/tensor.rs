@@ -225,7 +225,7 @@ fn convolution(c: &mut Criterion) {
     group.finish();
 }
 
-/// Measures depthwise convolutions, as in MobileNet and ConvNeXt. The speed is that of the elements read and written.
+/// Measures depthwise convolutions, as in `MobileNet` and `ConvNeXt`. The speed is that of the elements read and written.
 fn depthwise(c: &mut Criterion) {
     let mut group = c.benchmark_group("depthwise");
     // Channels, size of the image, kernel, stride.

@@ -37,7 +37,7 @@ unsafe fn copy<T: Transpose + Send + Sync>(base: *const T, layout: Collapsed, ou
     if n == 0 {
         return;
     }
-    if let Some(planes) = Planes::of(&layout) {
+    if let Some(planes) = SwappedPlanes::of(&layout) {
         // SAFETY: the same contract.
         return unsafe { planes.copy(base, out) };
     }
@@ -53,7 +53,7 @@ unsafe fn copy<T: Transpose + Send + Sync>(base: *const T, layout: Collapsed, ou
 
 /// A layout whose last axis is strided, and which has another axis of neighbours: for each index of the other
 /// axes, these two axes are a transposed matrix.
-struct Planes {
+struct SwappedPlanes {
     /// The offsets of the matrices in the source and in the result.
     others: [Collapsed; 2],
     /// The axis of neighbours: its size, and its stride in the result.
@@ -62,7 +62,7 @@ struct Planes {
     columns: (usize, isize),
 }
 
-impl Planes {
+impl SwappedPlanes {
     fn of(layout: &Collapsed) -> Option<Self> {
         if !layout.is_transposed() {
             return None;
@@ -87,7 +87,7 @@ impl Planes {
             }
         }
         let others = [Collapsed::new(&sizes, &steps), Collapsed::new(&sizes, &places)];
-        Some(Planes { others, rows: rows?, columns })
+        Some(SwappedPlanes { others, rows: rows?, columns })
     }
 
     /// Copies all matrices.

@@ -15,7 +15,7 @@ const LINES: usize = 8;
 
 /// Applies the map `rows` to the middle axis of `x`. `x` has shape [outer, n, inner] and `out` has
 /// shape [outer, rows, inner]. Neither is empty, except that n may be 0.
-pub(crate) fn map_axis<T: Columns>(
+pub(crate) fn map_axis<T: MapColumns>(
     x: &[T],
     n: usize,
     inner: usize,
@@ -41,7 +41,7 @@ pub(crate) fn map_axis<T: Columns>(
         let (weights, divisors) = (&weights[..], &divisors[..]);
         if transposed {
             let x = &x[..range.len() / m * n];
-            return columns(Lines { x, n, rows, weights, divisors, out: out.as_mut_ptr() });
+            return columns(MappedLines { x, n, rows, weights, divisors, out: out.as_mut_ptr() });
         }
         simd(
             #[inline(always)]
@@ -85,7 +85,7 @@ fn line<T: Real>(x: &[T], rows: &SparseRows, weights: &[T], divisors: &[T], out:
 }
 
 /// Lines that are mapped as columns.
-struct Lines<'a, T> {
+struct MappedLines<'a, T> {
     x: &'a [T],
     /// Length of a line.
     n: usize,
@@ -97,12 +97,12 @@ struct Lines<'a, T> {
 
 for_vectors! {
     /// Lines mapped as columns, compiled for the instruction sets.
-    Columns: columns(Work) = columns_of_lines, narrow
+    MapColumns: columns(Work) = columns_of_lines, narrow
 }
 
 /// Lines, and the room for as many of them as a vector has lanes.
 pub struct Work<'a, T> {
-    lines: Lines<'a, T>,
+    lines: MappedLines<'a, T>,
     /// Room for the columns before and after the map, with a block more.
     columns: [*mut T; 2],
     /// Room for lines before and after the map, with a block more.
@@ -110,7 +110,7 @@ pub struct Work<'a, T> {
 }
 
 /// Maps lines. The caller has made sure that the slices have room.
-fn columns<T: Columns>(lines: Lines<T>) {
+fn columns<T: MapColumns>(lines: MappedLines<T>) {
     let sizes = [lines.n, lines.rows.len()].map(|len| (len + LINES) * LINES);
     let mut room = Scratch::new(2 * (sizes[0] + sizes[1]));
     let room = room.numbers();
@@ -129,7 +129,7 @@ unsafe fn columns_of_lines<V: Lanes>(work: &Work<V::Scalar>)
 where
     V::Scalar: Real,
 {
-    let &Lines { x, n, rows, weights, divisors, out } = &work.lines;
+    let &MappedLines { x, n, rows, weights, divisors, out } = &work.lines;
     let (m, lanes) = (rows.len(), V::LANES);
     let count = x.len().checked_div(n).unwrap_or_default();
     let mut line = 0;

@@ -232,7 +232,9 @@ mod tests {
     /// Shares work in work, and counts how often each innermost part runs.
     fn count(depth: usize, counts: &[AtomicUsize]) {
         if depth == 0 {
-            counts.iter().for_each(|count| _ = count.fetch_add(1, Relaxed));
+            for count in counts {
+                count.fetch_add(1, Relaxed);
+            }
             return;
         }
         let size = counts.len().div_ceil(3);
@@ -256,7 +258,9 @@ mod tests {
                 })
             })
             .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use super::ConvSizes;
 use crate::kernels::gemm::{Use, with_buffer};
-use crate::kernels::lanes::{Columns, Lanes, for_vectors, vector_bytes};
+use crate::kernels::lanes::{Lanes, StepVector, for_vectors, vector_bytes};
 use crate::machine::{Shared, cost, ranges};
 use std::ops::Range;
 
@@ -305,7 +305,7 @@ struct Plane<T> {
 
 /// The columns of a row that `K` taps with distance 1 read, for a vector of results with stride `S`.
 #[derive(Clone, Copy)]
-struct Taps<V: Lanes, const S: usize, const K: usize>([Columns<V, S>; K]);
+struct Taps<V: Lanes, const S: usize, const K: usize>([StepVector<V, S>; K]);
 
 impl<V: Lanes, const S: usize, const K: usize> Taps<V, S, K> {
     /// Returns the columns for the results from `o` on. `apart` is the distance of the first column from that of the
@@ -320,10 +320,10 @@ impl<V: Lanes, const S: usize, const K: usize> Taps<V, S, K> {
         };
         // SAFETY: the caller promises the instructions.
         unsafe {
-            let mut columns = [Columns::new(0, 0); K];
+            let mut columns = [StepVector::new(0, 0); K];
             for q in 0..K {
                 let (at, end) = column(q);
-                columns[q] = Columns::new(at, end);
+                columns[q] = StepVector::new(at, end);
             }
             Taps(columns)
         }
@@ -472,11 +472,11 @@ unsafe fn input_planes<V: Lanes>(job: &Depthwise<V::Scalar>) {
         unsafe {
             while 2 * o < width {
                 // Tap q of pixel 2v + b reads column v + (b + left - q) / 2 of the gradient, if that is an integer.
-                let mut columns = [Columns::<V, 1>::new(0, 0); COLUMNS];
+                let mut columns = [StepVector::<V, 1>::new(0, 0); COLUMNS];
                 for q in 0..across {
                     let odd = (left - q as isize).rem_euclid(2);
                     let at = o as isize + (odd + left - q as isize).div_euclid(2);
-                    columns[q] = Columns::new(at, wide);
+                    columns[q] = StepVector::new(at, wide);
                 }
                 let first = left.rem_euclid(2) as usize; // the first tap of even pixels
                 let used = [0, V::LANES].map(|at| V::LANES.min(width.saturating_sub(2 * o + at)));

@@ -153,14 +153,14 @@ arrays! { f32 f64 }
 /// One vector of every `S`th element of a row, S = 1 or 2, from the column `at` of the row on. Columns outside the
 /// row are not read.
 #[derive(Clone, Copy)]
-pub struct Columns<V: Lanes, const S: usize> {
+pub struct StepVector<V: Lanes, const S: usize> {
     at: isize,
     /// Whether all columns are inside the row.
     inside: bool,
     masks: [V::Mask; S],
 }
 
-impl<V: Lanes, const S: usize> Columns<V, S> {
+impl<V: Lanes, const S: usize> StepVector<V, S> {
     /// Returns the columns from `at` on, which may be negative, of a row of `width` elements.
     #[inline(always)]
     pub unsafe fn new(at: isize, width: usize) -> Self {
@@ -175,7 +175,7 @@ impl<V: Lanes, const S: usize> Columns<V, S> {
                 let lane = |column: isize| (column - s as isize * lanes).clamp(0, lanes) as usize;
                 masks[s] = V::range(lane(from), lane(to));
             }
-            Columns { at, inside: from == 0 && to == count, masks }
+            StepVector { at, inside: from == 0 && to == count, masks }
         }
     }
 
@@ -185,7 +185,7 @@ impl<V: Lanes, const S: usize> Columns<V, S> {
         // SAFETY: the same contract.
         unsafe {
             if INSIDE {
-                return Columns { at, inside: true, masks: [V::range(0, 0); S] };
+                return StepVector { at, inside: true, masks: [V::range(0, 0); S] };
             }
             Self::new(at, width)
         }

@@ -7,7 +7,7 @@
 
 use super::pool_sizes::PoolSizes;
 use crate::geometry::Windows;
-use crate::kernels::lanes::{Bits, Columns, Lanes, for_vectors};
+use crate::kernels::lanes::{Bits, Lanes, StepVector, for_vectors};
 use crate::kernels::scratch::Scratch;
 use crate::number::Real;
 
@@ -148,8 +148,12 @@ where
             while o < wide {
                 // SAFETY: the rows of the window are in the image, and the results have room.
                 unsafe {
-                    let rows =
-                        Rows { x: x.as_ptr().wrapping_add(first * width), count, down, width };
+                    let rows = WindowRows {
+                        x: x.as_ptr().wrapping_add(first * width),
+                        count,
+                        down,
+                        width,
+                    };
                     let left = columns[0] + (o * S) as isize + columns[1];
                     // A vector of the last column ends at most one element behind the last window.
                     let whole = left >= 0 && left + last + (lanes * S) as isize <= width as isize;
@@ -231,7 +235,7 @@ unsafe fn far_apart<T: Real + Bits>(job: &Images<T>) {
 }
 
 /// The rows of a window, `down` rows apart.
-struct Rows<T> {
+struct WindowRows<T> {
     x: *const T,
     count: usize,
     down: usize,
@@ -243,7 +247,7 @@ struct Rows<T> {
 #[inline(always)]
 unsafe fn block<V: Lanes, const S: usize, const K: usize, const WHOLE: bool>(
     slide: &Slide,
-    rows: &Rows<V::Scalar>,
+    rows: &WindowRows<V::Scalar>,
     o: usize,
     first: *const V::Scalar,
 ) -> (V, V)
@@ -266,11 +270,11 @@ where
                 let at = left + (j * apart) as isize;
                 let mut taken = 1;
                 let x = if S == 1 {
-                    [Columns::<V, 1>::of::<WHOLE>(at, rows.width).load(row, lowest)[0], lowest]
+                    [StepVector::<V, 1>::of::<WHOLE>(at, rows.width).load(row, lowest)[0], lowest]
                 } else {
                     // The odd columns are the next column of the same windows.
                     taken = if apart == 1 && j + 1 < count { 2 } else { 1 };
-                    Columns::<V, 2>::of::<WHOLE>(at, rows.width).load(row, lowest)
+                    StepVector::<V, 2>::of::<WHOLE>(at, rows.width).load(row, lowest)
                 };
                 for t in 0..taken {
                     let better = x[t].beats(best);

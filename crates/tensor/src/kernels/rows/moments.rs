@@ -15,7 +15,7 @@ const PIECE: usize = 4096;
 pub(crate) const SHORTEST: usize = 16;
 
 /// Numbers of sizes `[outer, a, b, c]`. Over the axes `a` and `c` they are reduced.
-type Sizes = [usize; 4];
+type MomentSizes = [usize; 4];
 
 /// The number of elements, their mean, and the sum of the squares of their distances from it.
 #[derive(Clone, Copy, Default)]
@@ -41,7 +41,7 @@ impl Moments {
 /// and `c`. The results have the sizes `[outer, b]`.
 pub(crate) fn moments<T: Math>(
     x: &[T],
-    sizes: Sizes,
+    sizes: MomentSizes,
     divisor: f64,
     [mean, variance]: [&mut [T]; 2],
 ) {
@@ -53,7 +53,7 @@ pub(crate) fn moments<T: Math>(
 /// Computes the results from `first` on.
 fn groups<T: Math>(
     x: &[T],
-    sizes: Sizes,
+    sizes: MomentSizes,
     first: usize,
     divisor: f64,
     mean: &mut [T],

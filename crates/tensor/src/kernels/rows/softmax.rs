@@ -62,17 +62,17 @@ trait OfLine<T: Math>: Send + Sync {
     /// # Safety
     /// There are `n` groups at each pointer, and no other call reads or writes those of `out`, which may be those
     /// of an operand.
-    unsafe fn across<I: Isa>(x: [Rows<T>; 2], n: usize, out: Rows<T>);
+    unsafe fn across<I: Isa>(x: [LineGroups<T>; 2], n: usize, out: LineGroups<T>);
 }
 
 /// `n` groups of `LANES` numbers, at equal distances: number j of line l is number l of group j.
 #[derive(Clone, Copy)]
-struct Rows<T> {
+struct LineGroups<T> {
     at: *mut T,
     stride: usize,
 }
 
-impl<T: Copy> Rows<T> {
+impl<T: Copy> LineGroups<T> {
     /// # Safety
     /// There is a group j.
     #[inline(always)]
@@ -117,7 +117,7 @@ fn sum_across<T: Math>(n: usize, mut term: impl FnMut(usize) -> Across<T>) -> Ac
 /// # Safety
 /// There are `n` groups.
 #[inline(always)]
-unsafe fn max_across<T: Math>(x: Rows<T>, n: usize) -> Across<T> {
+unsafe fn max_across<T: Math>(x: LineGroups<T>, n: usize) -> Across<T> {
     let mut largest = [T::K.neg_infinity; LANES];
     for j in 0..n {
         // SAFETY: by the contract.
@@ -192,7 +192,7 @@ impl<T: Math> OfLine<T> for Softmax {
     }
 
     #[inline(always)]
-    unsafe fn across<I: Isa>([x, _]: [Rows<T>; 2], n: usize, out: Rows<T>) {
+    unsafe fn across<I: Isa>([x, _]: [LineGroups<T>; 2], n: usize, out: LineGroups<T>) {
         // SAFETY: by the contract.
         let largest = unsafe { max_across(x, n) };
         let mut scale = sum_across(n, |j| {
@@ -238,7 +238,7 @@ impl<T: Math> OfLine<T> for LogSoftmax {
     }
 
     #[inline(always)]
-    unsafe fn across<I: Isa>([x, _]: [Rows<T>; 2], n: usize, out: Rows<T>) {
+    unsafe fn across<I: Isa>([x, _]: [LineGroups<T>; 2], n: usize, out: LineGroups<T>) {
         // SAFETY: by the contract.
         let largest = unsafe { max_across(x, n) };
         let mut norms = sum_across(n, |j| {
@@ -279,7 +279,7 @@ impl<T: Math> OfLine<T> for Gradient {
     }
 
     #[inline(always)]
-    unsafe fn across<I: Isa>([gy, y]: [Rows<T>; 2], n: usize, out: Rows<T>) {
+    unsafe fn across<I: Isa>([gy, y]: [LineGroups<T>; 2], n: usize, out: LineGroups<T>) {
         let sum = sum_across(n, |j| {
             // SAFETY: the caller promises n groups.
             let (mut gy, y) = unsafe { (gy.get(j), y.get(j)) };
@@ -316,7 +316,7 @@ impl<T: Math> OfLine<T> for LogGradient {
     }
 
     #[inline(always)]
-    unsafe fn across<I: Isa>([gy, y]: [Rows<T>; 2], n: usize, out: Rows<T>) {
+    unsafe fn across<I: Isa>([gy, y]: [LineGroups<T>; 2], n: usize, out: LineGroups<T>) {
         // SAFETY: the caller promises n groups.
         let sum = sum_across(n, |j| unsafe { gy.get(j) });
         for j in 0..n {
@@ -398,9 +398,11 @@ impl<T: Math, F: OfLine<T>> Kernel for SideBySide<'_, T, F> {
             let base = o * n * inner + i;
             let here = (inner - i).min(end - line);
             if here >= LANES {
-                let rows =
-                    |at: *const T| Rows { at: at.wrapping_add(base).cast_mut(), stride: inner };
-                let out = Rows { at: out.get().wrapping_add(base), stride: inner };
+                let rows = |at: *const T| LineGroups {
+                    at: at.wrapping_add(base).cast_mut(),
+                    stride: inner,
+                };
+                let out = LineGroups { at: out.get().wrapping_add(base), stride: inner };
                 // SAFETY: `LANES` lines begin here, each with n numbers. The lines of the calls are disjoint.
                 unsafe { F::across::<I>(x.map(|x| rows(x.as_ptr())), n, out) };
                 line += LANES;
@@ -422,8 +424,8 @@ impl<T: Math, F: OfLine<T>> Kernel for SideBySide<'_, T, F> {
                 }
             }
             let at = scratch.as_mut_ptr();
-            let rows = Rows { at, stride: LANES };
-            let second = Rows { at: at.wrapping_add(n * LANES), stride: LANES };
+            let rows = LineGroups { at, stride: LANES };
+            let second = LineGroups { at: at.wrapping_add(n * LANES), stride: LANES };
             // SAFETY: the scratch block has room for n groups of each operand.
             unsafe { F::across::<I>([rows, second], n, rows) };
             for (j, from) in scratch[..n * LANES].chunks_exact(LANES).enumerate() {

@@ -291,13 +291,13 @@ fn layer_norm_refuses_shapes_that_do_not_fit() {
     let x = Tensor::<f32>::zeros(&[2, 3]);
     let two = Tensor::<f32>::zeros(&[2]);
     panics_here("layer_norm: expected 1 to 2 axes for shape [2, 3], got 0", || {
-        drop(x.layer_norm(0, None, None, 1.0))
+        drop(x.layer_norm(0, None, None, 1.0));
     });
     panics_here("layer_norm: 1 normalised axes of [2, 3] require a weight [3], got [2]", || {
-        drop(x.layer_norm(1, Some(&two), None, 1.0))
+        drop(x.layer_norm(1, Some(&two), None, 1.0));
     });
     panics_here("layer_norm: a bias requires a weight: add the bias to the result", || {
-        drop(x.layer_norm(1, None, Some(&Tensor::zeros(&[3])), 1.0))
+        drop(x.layer_norm(1, None, Some(&Tensor::zeros(&[3])), 1.0));
     });
 }
 
