@@ -28,7 +28,9 @@ pub(super) struct Transposed<T> {
 /// stay in the cache.
 const SQUARE: usize = 16;
 /// Rows and columns that tiles are grouped by: neighbouring lines of the source, and one line of the target.
+#[cfg(target_arch = "x86_64")]
 const ROWS: usize = 64;
+#[cfg(target_arch = "x86_64")]
 const COLUMNS: usize = 16;
 
 /// An element type whose matrices can be transposed.
