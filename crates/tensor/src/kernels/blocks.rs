@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) const BLOCK: usize = 512;
 
 /// A loop over equally long slices: two operands and the result. Returns whether the results are valid.
-pub(super) type Zip<T, U> = fn(&[T], &[T], &mut [U]) -> bool;
+pub(super) type ZipLoop<T, U> = fn(&[T], &[T], &mut [U]) -> bool;
 
 /// A loop over equally long slices: a mask, two operands and the result.
 pub(super) type Choose<T> = fn(&[bool], &[T], &[T], &mut [T]);
@@ -27,9 +27,9 @@ pub(super) type Choose<T> = fn(&[bool], &[T], &[T], &mut [T]);
 /// # Safety
 /// Each source has as many elements as `out`.
 pub(super) unsafe fn zip<T: Scalar, U: Scalar>(
-    sources: [&Source<T>; 2],
+    sources: [&NumberSource<T>; 2],
     out: &mut [U],
-    f: Zip<T, U>,
+    f: ZipLoop<T, U>,
 ) -> bool {
     let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
     let valid = AtomicBool::new(true);
@@ -56,10 +56,10 @@ pub(super) unsafe fn zip<T: Scalar, U: Scalar>(
 /// # Safety
 /// As [`zip`]; `to` has room for the elements of the range, which no other code uses.
 unsafe fn zip_blocks<T: Scalar, U>(
-    sources: [&Source<T>; 2],
+    sources: [&NumberSource<T>; 2],
     to: *mut U,
     range: Range<usize>,
-    f: Zip<T, U>,
+    f: ZipLoop<T, U>,
 ) -> bool {
     let mut buffers = [[T::default(); BLOCK]; 2];
     let [first, second] = &mut buffers;
@@ -82,8 +82,8 @@ unsafe fn zip_blocks<T: Scalar, U>(
 /// # Safety
 /// The mask and each source have as many elements as `out`.
 pub(super) unsafe fn choose<T: Scalar>(
-    mask: &Source<bool>,
-    [a, b]: [&Source<T>; 2],
+    mask: &NumberSource<bool>,
+    [a, b]: [&NumberSource<T>; 2],
     out: &mut [T],
     f: Choose<T>,
 ) {
@@ -108,29 +108,29 @@ pub(super) unsafe fn choose<T: Scalar>(
 }
 
 /// Where the elements of an operand are: one after the other, or to be collected by a layout.
-pub struct Source<T> {
+pub struct NumberSource<T> {
     pub(super) base: *const T,
     layout: Option<Collapsed>,
 }
 // SAFETY: read only, or written where the same thread reads (updates in place).
-unsafe impl<T: Sync> Sync for Source<T> {}
+unsafe impl<T: Sync> Sync for NumberSource<T> {}
 
-impl<T> Source<T> {
+impl<T> NumberSource<T> {
     /// Creates a source. `layout` is `None` if the numbers are contiguous from `base` on.
     #[inline(always)]
     pub(crate) fn new(base: *const T, layout: Option<Collapsed>) -> Self {
-        Source { base, layout }
+        NumberSource { base, layout }
     }
 
     /// Returns the same source of elements of another type of the same size.
-    pub(super) fn cast<U>(&self) -> Source<U> {
+    pub(super) fn cast<U>(&self) -> NumberSource<U> {
         debug_assert_eq!(size_of::<T>(), size_of::<U>());
-        Source { base: self.base.cast(), layout: self.layout }
+        NumberSource { base: self.base.cast(), layout: self.layout }
     }
 
     /// Creates a source that repeats one element `n` times.
     pub(crate) fn repeated(element: &T, n: usize) -> Self {
-        Source { base: element, layout: Some(Collapsed::new(&[n], &[0])) }
+        NumberSource { base: element, layout: Some(Collapsed::new(&[n], &[0])) }
     }
 }
 
@@ -148,7 +148,7 @@ pub(super) enum BlockReader<T> {
 }
 
 impl<T: Copy> BlockReader<T> {
-    pub fn new(source: &Source<T>, start: usize, block: *mut T) -> Self {
+    pub fn new(source: &NumberSource<T>, start: usize, block: *mut T) -> Self {
         let Some(layout) = source.layout else { return BlockReader::InOrder(source.base) };
         let cursor = Cursor::new(layout, start);
         BlockReader::Collect { base: source.base, cursor, block, filled: None }

@@ -1,6 +1,6 @@
 //! Comparisons and choices by a mask over slices.
 
-use super::blocks::{self, Source, Zip};
+use super::blocks::{self, NumberSource, ZipLoop};
 use crate::machine::simd;
 use crate::number::Scalar;
 use std::slice::from_raw_parts_mut;
@@ -29,13 +29,17 @@ pub trait CompareKernels: Scalar {
     /// # Safety
     /// Each source has as many elements as `out`.
     #[doc(hidden)]
-    unsafe fn compare(op: Comparison, sources: [&Source<Self>; 2], out: &mut [bool]);
+    unsafe fn compare(op: Comparison, sources: [&NumberSource<Self>; 2], out: &mut [bool]);
     /// Writes the element of the first source where the mask is true, else that of the second.
     ///
     /// # Safety
     /// The mask and each source have as many elements as `out`.
     #[doc(hidden)]
-    unsafe fn choose(mask: &Source<bool>, sources: [&Source<Self>; 2], out: &mut [Self]);
+    unsafe fn choose(
+        mask: &NumberSource<bool>,
+        sources: [&NumberSource<Self>; 2],
+        out: &mut [Self],
+    );
 }
 
 #[inline(always)]
@@ -72,13 +76,13 @@ mod bits {
 macro_rules! compare_kernels {
     ($($t:ident as $bits:ident)*) => { $(
         impl CompareKernels for $t {
-            unsafe fn compare(op: Comparison, [a, b]: [&Source<$t>; 2], out: &mut [bool]) {
+            unsafe fn compare(op: Comparison, [a, b]: [&NumberSource<$t>; 2], out: &mut [bool]) {
                 // a < b is b > a, which also holds for NaN. So four loops are enough.
                 let sources = match op {
                     Comparison::Lt | Comparison::Le => [b, a],
                     _ => [a, b],
                 };
-                let loops: Zip<$t, bool> = match op {
+                let loops: ZipLoop<$t, bool> = match op {
                     Comparison::Gt | Comparison::Lt => |a, b, out| simd(
                         #[inline(always)]
                         move || each(a, b, out, |a, b| a > b),
@@ -99,8 +103,8 @@ macro_rules! compare_kernels {
                 // SAFETY: the same contract.
                 unsafe { blocks::zip(sources, out, loops) };
             }
-            unsafe fn choose(mask: &Source<bool>, sources: [&Source<$t>; 2], out: &mut [$t]) {
-                let [a, b] = sources.map(Source::cast::<$bits>);
+            unsafe fn choose(mask: &NumberSource<bool>, sources: [&NumberSource<$t>; 2], out: &mut [$t]) {
+                let [a, b] = sources.map(NumberSource::cast::<$bits>);
                 // SAFETY: `$bits` has the size of `$t`, each result has the bits of an operand; and the same
                 // contract.
                 unsafe {

@@ -11,7 +11,7 @@
 //! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
 //! although other crates can hardly construct its arguments.
 
-use super::blocks::Source;
+use super::blocks::NumberSource;
 use super::conv::{self, ConvSizes};
 use super::gemm::{self, Gemm, MatRef};
 use super::map_axis;
@@ -38,7 +38,7 @@ pub trait FloatKernels: Pointwise + Gemm {
     #[doc(hidden)]
     unsafe fn evaluate(
         program: &Program,
-        sources: &[Source<Self>],
+        sources: &[NumberSource<Self>],
         targets: &[Shared<Self>],
         n: usize,
     );
@@ -49,7 +49,7 @@ pub trait FloatKernels: Pointwise + Gemm {
     #[doc(hidden)]
     unsafe fn program_sum(
         program: &Program,
-        sources: &[Source<Self>],
+        sources: &[NumberSource<Self>],
         split: Split,
         kept: Option<Shared<Self>>,
         sums: &mut [Self],
@@ -118,7 +118,7 @@ macro_rules! float_kernels {
         impl FloatKernels for $t {
             unsafe fn evaluate(
                 program: &Program,
-                sources: &[Source<$t>],
+                sources: &[NumberSource<$t>],
                 targets: &[Shared<$t>],
                 n: usize,
             ) {
@@ -127,7 +127,7 @@ macro_rules! float_kernels {
             }
             unsafe fn program_sum(
                 program: &Program,
-                sources: &[Source<$t>],
+                sources: &[NumberSource<$t>],
                 split: Split,
                 kept: Option<Shared<$t>>,
                 sums: &mut [$t],

@@ -4,7 +4,7 @@
 //! and collect in one number whether a result was wrong: for sums and differences, the carry out of
 //! the top bit; for products, the upper half. The caller finds the operands that do not fit.
 
-use super::blocks::{self, Source, Zip};
+use super::blocks::{self, NumberSource, ZipLoop};
 use super::pointwise::Binary;
 use crate::machine::simd;
 use crate::number::Numeric;
@@ -17,7 +17,7 @@ pub trait IntegerKernels: Numeric {
     /// # Safety
     /// Each source has as many elements as `out`.
     #[doc(hidden)]
-    unsafe fn zip(op: Binary, sources: [&Source<Self>; 2], out: &mut [Self]) -> Option<bool>;
+    unsafe fn zip(op: Binary, sources: [&NumberSource<Self>; 2], out: &mut [Self]) -> Option<bool>;
 }
 
 /// Computes each result and its mark. Returns the marks, joined by `|`.
@@ -42,12 +42,12 @@ macro_rules! integer_kernels {
         impl IntegerKernels for $t {
             unsafe fn zip(
                 op: Binary,
-                sources: [&Source<Self>; 2],
+                sources: [&NumberSource<Self>; 2],
                 out: &mut [Self],
             ) -> Option<bool> {
                 /// The highest bit, which holds the mark of a sum.
                 const TOP: $t = 1 << ($t::BITS - 1);
-                let loops: Zip<$t, $t> = match op {
+                let loops: ZipLoop<$t, $t> = match op {
                     Binary::Add => |a, b, out| simd(
                         #[inline(always)]
                         move || marked(a, b, out, $sum) & TOP == 0,

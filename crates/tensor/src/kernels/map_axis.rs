@@ -97,11 +97,11 @@ struct MappedLines<'a, T> {
 
 for_vectors! {
     /// Lines mapped as columns, compiled for the instruction sets.
-    MapColumns: columns(Work) = columns_of_lines, narrow
+    MapColumns: columns(ColumnWork) = columns_of_lines, narrow
 }
 
 /// Lines, and the room for as many of them as a vector has lanes.
-pub struct Work<'a, T> {
+pub struct ColumnWork<'a, T> {
     lines: MappedLines<'a, T>,
     /// Room for the columns before and after the map, with a block more.
     columns: [*mut T; 2],
@@ -119,13 +119,13 @@ fn columns<T: MapColumns>(lines: MappedLines<T>) {
     let [a, b, c] =
         [sizes[0], sizes[0] + sizes[1], 2 * sizes[0] + sizes[1]].map(|at| first.wrapping_add(at));
     // SAFETY: the lines have their length, and the buffers have room for `LINES` of them and a block more.
-    unsafe { T::columns(&Work { lines, columns: [first, a], apart: [b, c] }) }
+    unsafe { T::columns(&ColumnWork { lines, columns: [first, a], apart: [b, c] }) }
 }
 
 /// # Safety
 /// The buffers have room, and the processor has the instructions.
 #[inline(always)]
-unsafe fn columns_of_lines<V: Lanes>(work: &Work<V::Scalar>)
+unsafe fn columns_of_lines<V: Lanes>(work: &ColumnWork<V::Scalar>)
 where
     V::Scalar: Real,
 {

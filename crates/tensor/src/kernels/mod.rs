@@ -30,7 +30,7 @@ pub(crate) mod scan;
 mod scratch;
 mod transpose;
 
-pub use blocks::Source;
+pub use blocks::NumberSource;
 pub use compare::{CompareKernels, Comparison};
 pub use compiled::FloatKernels;
 pub use copy::CopyKernel;

@@ -26,11 +26,11 @@ const PATIENCE: Duration = Duration::from_micros(200);
 /// The number of times that a waiting thread looks again before it lets other threads of the system run.
 const LOOKS: u32 = 64;
 
-type Work<'a> = dyn Fn(usize) + Sync + 'a;
+type PartWork<'a> = dyn Fn(usize) + Sync + 'a;
 
 /// Work that waits for helpers. It lies on the stack of the thread that offers it.
 struct Offer<'a> {
-    work: &'a Work<'a>,
+    work: &'a PartWork<'a>,
     parts: usize,
     /// The first part that nobody has claimed.
     next: AtomicUsize,
@@ -77,7 +77,7 @@ pub(super) fn has_help(wake: bool) -> bool {
 /// `wake`, helpers that sleep are woken.
 ///
 /// If a call panics, no further part is begun, and the panic continues on the calling thread.
-pub(super) fn share(parts: usize, wake: bool, work: &Work<'_>) {
+pub(super) fn share(parts: usize, wake: bool, work: &PartWork<'_>) {
     if parts < 2 {
         return (0..parts).for_each(work);
     }

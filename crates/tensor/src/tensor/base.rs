@@ -1,6 +1,6 @@
 //! The type [`Tensor`]: its memory, access to the elements, copy on write.
 
-use crate::kernels::Source;
+use crate::kernels::NumberSource;
 use crate::layout::{Collapsed, Shape, Strides};
 use crate::machine::{Block, Shared, ranges};
 use crate::number::Dtype;
@@ -159,10 +159,10 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Returns where the elements are, broadcast to `shape`.
-    pub(crate) fn source(&self, shape: &Shape) -> Source<T> {
+    pub(crate) fn source(&self, shape: &Shape) -> NumberSource<T> {
         let in_order = self.is_contiguous() && self.block.has_shape(shape);
         let layout = || Collapsed::new(shape, &self.broadcast_strides(shape));
-        Source::new(self.ptr(), (!in_order).then(layout))
+        NumberSource::new(self.ptr(), (!in_order).then(layout))
     }
 
     /// Returns the same elements in an order in which blocks of them are read fast: a large transposed tensor is copied.

@@ -1,7 +1,7 @@
 //! Runs a [`Program`] on tensors.
 
+use crate::kernels::NumberSource;
 use crate::kernels::Program;
-use crate::kernels::Source;
 use crate::kernels::pointwise::Split;
 use crate::layout::{Shape, broadcasts_to};
 use crate::machine::Shared;
@@ -59,8 +59,8 @@ impl Program {
                 Shared(t.make_mut().as_mut_ptr())
             })
             .collect();
-        let flat = outs.iter().map(|out| Source::new(out.0.cast_const(), None));
-        let all: SmallVec<[Source<T>; 6]> = flat.chain(sources(&inputs, shape)).collect();
+        let flat = outs.iter().map(|out| NumberSource::new(out.0.cast_const(), None));
+        let all: SmallVec<[NumberSource<T>; 6]> = flat.chain(sources(&inputs, shape)).collect();
         // SAFETY: a source for each input, read with `shape`. Each target has this shape, is not
         // shared with another handle, and is read only at the position that is written.
         unsafe { T::evaluate(self, &all, &outs, shape.numel()) }
@@ -160,7 +160,7 @@ fn near<T: Float>(inputs: &[&Tensor<T>]) -> SmallVec<[Tensor<T>; 6]> {
 }
 
 #[track_caller]
-fn sources<T: Float>(inputs: &[Tensor<T>], shape: Shape) -> SmallVec<[Source<T>; 6]> {
+fn sources<T: Float>(inputs: &[Tensor<T>], shape: Shape) -> SmallVec<[NumberSource<T>; 6]> {
     let mut sources = SmallVec::new();
     for x in inputs {
         let own = x.shape();

@@ -6,7 +6,7 @@
 use super::expr::{Expr, steps_of};
 use super::step::{Instruction, Opcode, Pointwise, PointwiseStep};
 use super::unary::Unary;
-use crate::kernels::blocks::{BLOCK, BlockReader, Source};
+use crate::kernels::blocks::{BLOCK, BlockReader, NumberSource};
 use crate::kernels::scratch::Scratch;
 use crate::machine::{Shared, Streaming, cost, is_streamed, ranges};
 use smallvec::{SmallVec, smallvec};
@@ -118,7 +118,7 @@ impl Program {
     /// target `i` may be source `i`, in order.
     pub(crate) unsafe fn evaluate_here<T: Pointwise>(
         &self,
-        sources: &[Source<T>],
+        sources: &[NumberSource<T>],
         targets: &[Shared<T>],
         n: usize,
     ) {
@@ -139,7 +139,7 @@ impl Program {
     /// each target; no other code uses these.
     pub(super) unsafe fn block_range<T: Pointwise>(
         &self,
-        sources: &[Source<T>],
+        sources: &[NumberSource<T>],
         targets: &[Shared<T>],
         range: Range<usize>,
         origin: usize,

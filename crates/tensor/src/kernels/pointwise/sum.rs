@@ -3,7 +3,7 @@
 
 use super::program::Program;
 use super::step::Pointwise;
-use crate::kernels::blocks::Source;
+use crate::kernels::blocks::NumberSource;
 use crate::kernels::reduce::{Cut, cut, sum_middle};
 use crate::kernels::scratch::Scratch;
 use crate::machine::{Shared, cost, join};
@@ -18,7 +18,7 @@ impl Program {
     /// overlap no source, and no other code uses them.
     pub(crate) unsafe fn sum_here<T: Pointwise>(
         &self,
-        sources: &[Source<T>],
+        sources: &[NumberSource<T>],
         split: Split,
         kept: Option<Shared<T>>,
         sums: &mut [T],
@@ -36,7 +36,7 @@ impl Program {
     /// As [`Program::sum_here`]; the numbers from `start` on are within the split.
     unsafe fn add_up<T: Pointwise>(
         &self,
-        sources: &[Source<T>],
+        sources: &[NumberSource<T>],
         start: usize,
         [outer, n, inner]: [usize; 3],
         kept: Option<Shared<T>>,

@@ -28,7 +28,7 @@ pub(crate) fn softmax<T: Math>(log: bool, x: &[T], sizes: ReducedSizes, out: &mu
     if log {
         lines::<T, LogSoftmax>([x, x], sizes, out);
     } else {
-        lines::<T, Softmax>([x, x], sizes, out);
+        lines::<T, SoftmaxLine>([x, x], sizes, out);
     }
 }
 
@@ -176,8 +176,8 @@ fn norm<T: Math, I: Isa>(largest: T, sum: T) -> T {
 }
 
 /// yᵢ = e^(xᵢ − m) / Σ e^(xⱼ − m), where m is the largest number.
-struct Softmax;
-impl<T: Math> OfLine<T> for Softmax {
+struct SoftmaxLine;
+impl<T: Math> OfLine<T> for SoftmaxLine {
     const OPERANDS: usize = 1;
     const COST: usize = COST;
 

@@ -9,7 +9,7 @@ mod tests;
 mod unary;
 
 use crate::kernels::pointwise::{PointwiseStep, in_parallel, single};
-use crate::kernels::{Binary, Comparison, Instruction, Opcode, Program, Source, Unary};
+use crate::kernels::{Binary, Comparison, Instruction, NumberSource, Opcode, Program, Unary};
 use crate::layout::{Collapsed, Shape, broadcasts_to};
 use crate::machine::{PARALLEL, Shared, ranges};
 use crate::shapes::{self, OrPanic};
@@ -157,7 +157,7 @@ fn compare<T: Element>(op: Comparison, a: &Tensor<T>, b: &Tensor<T>, shape: Shap
 /// Compares the elements of a tensor with an element.
 fn compare_with<T: Element>(op: Comparison, x: &Tensor<T>, c: T) -> Tensor<bool> {
     let mut out = Tensor::empty(x.shape());
-    let (a, b) = (x.source(&x.shape()), Source::repeated(&c, x.numel()));
+    let (a, b) = (x.source(&x.shape()), NumberSource::repeated(&c, x.numel()));
     // SAFETY: both sources have as many elements as `x`.
     unsafe { T::compare(op, [&a, &b], out.fresh_mut()) }
     out
