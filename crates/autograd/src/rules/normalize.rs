@@ -168,6 +168,9 @@ impl<T: Float> Var<'_, T> {
         eps: f64,
     ) -> Self {
         let (tape, shape) = (self.tape, self.shape());
+        for affine in [weight, bias].into_iter().flatten() {
+            tape.same_tape("layer_norm", affine.tape);
+        }
         let [of_weight, of_bias] = [weight, bias].map(|x| x.map(Var::shape));
         let rule = shapes::layer_norm(&shape, axes, [of_weight.as_ref(), of_bias.as_ref()]);
         let kept = self.fits(rule);

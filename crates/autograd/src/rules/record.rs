@@ -15,6 +15,7 @@ impl<T: Float> Tape<T> {
     #[inline]
     #[track_caller]
     pub(crate) fn apply<'t>(&'t self, op: Op, operands: &[Var<'t, T>], shape: Shape) -> Var<'t, T> {
+        debug_assert!(operands.iter().all(|x| std::ptr::eq(x.tape, self)), "{op:?}: one tape");
         let parents: SmallVec<[u32; 4]> = operands.iter().map(|v| v.id).collect();
         Var { tape: self, id: self.apply_nodes(op, &parents, shape) }
     }
@@ -178,6 +179,7 @@ impl<T: Float> Tape<T> {
         shapes: &[Shape],
         numbers: u32,
     ) -> u32 {
+        debug_assert!(x.iter().all(|x| std::ptr::eq(x.tape, self)), "{op:?}: one tape");
         let parents: SmallVec<[u32; 4]> = x.iter().map(|v| v.id).collect();
         let first = self.record(op, &parents, shapes[0]);
         {

@@ -90,6 +90,11 @@ fn operations_on_variables_of_two_tapes_are_refused() {
     panics!(Var::where_(x.gt(0.0), x, y), "where_: the variables are on different tapes");
     panics!(Var::where_(y.gt(0.0), x, x), "where_: the variables are on different tapes");
     panics!(x.masked_fill(y.gt(0.0), 0), "masked_fill: the variables are on different tapes");
+    let scale = |tape| Tape::constant(tape, ones(&[2]));
+    let (here, foreign) = (Some(scale(&one)), Some(scale(&other)));
+    let different = "layer_norm: the variables are on different tapes";
+    panics!(x.layer_norm(1, foreign, None, 0.0), different);
+    panics!(x.layer_norm(1, here, foreign, 0.0), different);
     panics!(Var::concat(&[x, y], 0), "concat: the variables are on different tapes");
     panics!(Var::stack(&[x, y], 0), "stack: the variables are on different tapes");
     panics!(x.sum_all().grad(&[y]), "grad: the variables are on different tapes");

@@ -23,6 +23,9 @@ use std::time::Duration;
 
 /// How long a helper looks for work before its thread may sleep.
 const PATIENCE: Duration = Duration::from_micros(200);
+/// How long a helper occupies its thread of the pool at most. A thread that waits for other work of the pool may have
+/// taken the helper's job, and goes on with its own when the job ends.
+const TURN: Duration = Duration::from_millis(5);
 /// The number of times that a waiting thread looks again before it lets other threads of the system run.
 const LOOKS: u32 = 64;
 
@@ -136,7 +139,13 @@ impl Offer<'_> {
             if self.next.swap(self.parts, Relaxed) < self.parts {
                 OPEN.fetch_sub(1, Relaxed);
             }
-            lock(&self.panic).get_or_insert(panic);
+            let mut first = lock(&self.panic);
+            if first.is_none() {
+                *first = Some(panic);
+            } else {
+                // Its destructor may panic, too.
+                std::mem::forget(panic);
+            }
         }
     }
 }
@@ -161,11 +170,17 @@ fn call_helpers(wanted: usize) {
 fn help() {
     // The thread may take this job while it waits in another helper.
     if !HELPS.replace(true) {
-        let (mut looks, mut begun) = (0, Instant::now());
+        let turn = Instant::now();
+        let (mut looks, mut begun) = (0, turn);
         loop {
+            let pauses = looks % LOOKS == LOOKS - 1;
+            if pauses && turn.elapsed() > TURN {
+                HELPS.set(false);
+                return rayon::spawn(help); // it is counted on
+            }
             if OPEN.load(Relaxed) > 0 && help_oldest() {
                 begun = Instant::now();
-            } else if looks % LOOKS != 0 {
+            } else if !pauses {
                 spin_loop();
             } else if begun.elapsed() > PATIENCE {
                 break;

@@ -2,11 +2,11 @@
 //!
 //! Each of them reads a line of numbers several times: once for its largest number or its mean, once for a sum
 //! over what remains, once to write the result. A line of some thousand numbers stays in the first or second
-//! cache between these passes, so that main memory sees one pass. The numbers of a line are added along the tree
-//! of `reduce`, and lines are divided by their number alone: results do not depend on the number of threads.
+//! cache between these passes, so that main memory sees one pass. The order in which the numbers of a line are
+//! added depends on its length alone: results do not depend on the number of threads.
 //!
-//! A line may be longer than [`LONGEST`] numbers. Then it does not stay in a cache, and the methods of tensors
-//! use reductions and pointwise programs instead.
+//! A line of softmax that is longer than [`LONGEST`] numbers does not stay in a cache. The methods of tensors use
+//! reductions and pointwise programs for it.
 
 mod layer_norm;
 mod moments;
@@ -19,7 +19,7 @@ pub(crate) use softmax::{softmax, softmax_gradient};
 use crate::kernels::reduce::{LANES, LEAF, sum_of_lanes};
 use crate::number::Math;
 
-/// The greatest number of elements of a line that these kernels read.
+/// The greatest number of elements of a line of softmax.
 pub(crate) const LONGEST: usize = super::reduce::BLOCK;
 
 /// Adds N terms for each element of rows, each along the tree of a leaf. Leaves are added one after the other, in `f64`.

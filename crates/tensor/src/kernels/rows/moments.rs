@@ -29,9 +29,11 @@ impl Moments {
     fn and(self, other: Moments) -> Moments {
         let count = self.count + other.count;
         let (distance, part) = (other.mean - self.mean, other.count / count);
+        let finite = self.mean.is_finite() && other.mean.is_finite();
         Moments {
             count,
-            mean: self.mean + distance * part,
+            // The distance between two infinities is NaN; their sum is the sum of the numbers.
+            mean: if finite { self.mean + distance * part } else { self.mean + other.mean },
             squares: self.squares + other.squares + distance * distance * self.count * part,
         }
     }

@@ -335,10 +335,10 @@ impl<T: Math> OfLine<T> for LogGradient {
 fn lines<T: Math, F: OfLine<T>>(x: [&[T]; 2], sizes: ReducedSizes, out: &mut [T]) {
     let [outer, n, inner] = sizes;
     let count = outer * inner;
-    assert!(n <= LONGEST && out.len() == n * count && x.iter().all(|x| x.len() == out.len()));
     if out.is_empty() {
         return;
     }
+    assert!(n <= LONGEST && out.len() == n * count && x.iter().all(|x| x.len() == out.len()));
     let out = Shared(out.as_mut_ptr());
     let work = cost(&[count, n, F::COST]);
     if inner == 1 && n >= SHORT {

@@ -1,7 +1,7 @@
 //! Elementary functions over blocks of numbers.
 //!
 //! The loops run over slices: a loop through pointers does not vectorise under `debug_assertions`,
-//! because the checks of every access are branches. [`sin`], [`cos`], [`tan`] and [`powi`] vectorise only
+//! because the checks of every access are branches. [`sin`], [`cos`], [`tan`], [`powf`] and [`powi`] vectorise only
 //! for whole blocks: they branch on the size of the arguments, or on an exponent that all numbers
 //! share.
 
@@ -10,7 +10,7 @@ use crate::machine::Isa;
 use std::mem::MaybeUninit;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
-/// Numbers per check of the argument size, for sine, cosine and tangent.
+/// Numbers per check of the arguments, for sine, cosine, tangent and powers.
 const SPAN: usize = 256;
 
 /// Computes y = f(x) for each number.
@@ -166,7 +166,8 @@ pub unsafe fn powi<T: Math, I: Isa>(x: *const T, y: *mut T, n: usize, k: i32) {
 /// Computes y = aᵇ for each pair of numbers, where `b(i)` is the exponent of number i.
 ///
 /// Powers of `f32` are computed in `f64` as exp(b ln a), whose error is far below the last bit of an `f32`. This
-/// holds for a ≥ 0; the standard library computes spans with another number, and powers of `f64`.
+/// holds for finite numbers with a ≥ 0; the standard library computes the others, and powers of `f64`. The formula depends on
+/// the number alone, not on its neighbours: a range of numbers may begin anywhere.
 ///
 /// # Safety
 /// As [`map`].
@@ -181,20 +182,22 @@ pub unsafe fn powf<T: Math, I: Isa>(a: *const T, b: impl Fn(usize) -> T, y: *mut
         let y = unsafe { from_raw_parts_mut(y.cast::<MaybeUninit<T>>(), length) };
         // -0 has the sign of a negative number, and NaN is not below infinity.
         let plain = |a: T| T::K.one.signed_as(a) > T::K.zero && a < T::K.infinity;
-        if single
-            && a.iter().enumerate().fold(true, |all, (i, &a)| {
-                all & plain(a) & (b(start + i).magnitude() < T::K.infinity)
-            })
-        {
+        let by_formula = |i: usize, a: T| plain(a) & (b(start + i).magnitude() < T::K.infinity);
+        let mut all = single;
+        if single {
             for (i, (y, &a)) in y.iter_mut().zip(a).enumerate() {
                 let b = b(start + i).widen();
                 let power = Math::exp::<I>(b * Math::ln::<I>(a.widen()));
                 // 0 · ln 0 is NaN.
                 y.write(T::narrow(if b == 0.0 { 1.0 } else { power }));
             }
-        } else {
+            all = a.iter().enumerate().fold(true, |all, (i, &a)| all & by_formula(i, a));
+        }
+        if !all {
             for (i, (y, &a)) in y.iter_mut().zip(a).enumerate() {
-                y.write(a.powf::<I>(b(start + i)));
+                if !(single && by_formula(i, a)) {
+                    y.write(a.powf::<I>(b(start + i)));
+                }
             }
         }
     }

@@ -475,3 +475,25 @@ fn a_program_that_keeps_its_numbers_sums_them_with_the_same_bits() {
     check::<f32>();
     check::<f64>();
 }
+
+/// A number whose power takes another way changes nothing for its neighbours, wherever a range of numbers begins.
+#[test]
+fn powers_have_the_same_bits_on_any_number_of_threads_and_beside_any_number() {
+    let special = [-1.5f32, -0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    let plain = Tensor::from_fn(&[200_000], |i| 1.0 + i as f32 * 1e-4);
+    let x = Tensor::from_fn(&[200_000], |i| {
+        if i % 1000 == 7 { special[i / 1000 % special.len()] } else { 1.0 + i as f32 * 1e-4 }
+    });
+    let bits = |x: &Tensor| x.powf(12.5).to_vec().iter().map(|y| y.to_bits()).collect::<Vec<_>>();
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| bits(&x))
+    };
+    let wanted = on(1);
+    for threads in [2, 3, 5] {
+        assert!(on(threads) == wanted, "{threads} threads");
+    }
+    for (i, (a, b)) in wanted.into_iter().zip(bits(&plain)).enumerate() {
+        assert!(i % 1000 == 7 || a == b, "power {i}");
+    }
+}

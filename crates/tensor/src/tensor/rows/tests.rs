@@ -342,6 +342,38 @@ fn mean_and_variance_in_one_pass_have_the_values_of_plain_loops() {
 }
 
 #[test]
+fn infinities_in_any_piece_reach_the_mean() {
+    let (inf, n) = (f32::INFINITY, 20_000);
+    for (places, wanted) in [
+        (vec![(0, inf)], inf),
+        (vec![(n - 1, -inf)], -inf),
+        (vec![(0, inf), (n - 1, inf)], inf),
+        (vec![(5000, inf), (n - 1, -inf)], f32::NAN),
+        (vec![(3, f32::NAN)], f32::NAN),
+    ] {
+        let x = Tensor::from_fn(&[n], |i| {
+            places.iter().find(|(at, _)| *at == i).map_or(1.0, |(_, special)| *special)
+        });
+        let (variance, mean) = x.var_mean(&[0], false, 0);
+        let mean = mean.item();
+        assert!(mean == wanted || mean.is_nan() && wanted.is_nan(), "{places:?}: {mean}");
+        assert!(variance.item().is_nan(), "{places:?}");
+    }
+}
+
+#[test]
+fn softmax_of_no_lines_of_any_length_is_empty() {
+    for shape in [[0, LONGEST + 1], [LONGEST + 1, 0], [0, 3]] {
+        let x = Tensor::<f32>::zeros(&shape);
+        for axis in 0..2 {
+            assert_eq!(x.softmax(axis).shape(), shape);
+            assert_eq!(x.log_softmax(axis).shape(), shape);
+            assert_eq!(x.softmax_gradient(&x, true, axis as usize).shape(), shape);
+        }
+    }
+}
+
+#[test]
 fn rows_have_the_same_bits_on_any_number_of_threads() {
     let x = noise::<f32>(&[300, 1000], 1, -3.0, 3.0);
     let gy = noise::<f32>(&[300, 1000], 2, -3.0, 3.0);
