@@ -84,14 +84,16 @@ fn functions_of_parameters_agree_with_pytorch() {
         "BinomialLogits", Binomial::from_logits(9.0, p), &successes, mean variance entropy;
     }
     all.compare_function("Geometric/entropy", |v| Geometric::new(v[0]).entropy());
-    let classes = all.get::<f64>("Categorical/log_prob/classes").cast::<i64>();
-    all.compare_function("Categorical/log_prob", |v| Categorical::new(v[0]).log_prob(&classes));
+    let classes = |case| all.get::<f64>(&format!("{case}/log_prob/classes")).cast::<i64>();
+    all.compare_function("Categorical/log_prob", |v| {
+        Categorical::new(v[0]).log_prob(&classes("Categorical"))
+    });
     all.compare_function("Categorical/entropy", |v| Categorical::new(v[0]).entropy());
     all.compare_function("Categorical/kl", |v| {
         kl_divergence(&Categorical::new(v[0]), &Categorical::new(v[1]))
     });
     all.compare_function("CategoricalLogits/log_prob", |v| {
-        Categorical::from_logits(v[0]).log_prob(&classes)
+        Categorical::from_logits(v[0]).log_prob(&classes("CategoricalLogits"))
     });
     all.compare_function("CategoricalLogits/entropy", |v| Categorical::from_logits(v[0]).entropy());
     all.compare_function("CategoricalLogits/kl", |v| {
