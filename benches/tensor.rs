@@ -1,6 +1,9 @@
 //! Benchmarks of the kernels: `cargo bench --bench tensor`.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use wengert::prelude::*;
 use wengert::tensor::Interpolate;
 
@@ -190,6 +193,23 @@ fn memory(c: &mut Criterion) {
     group.finish();
 }
 
+/// Measures a convolution y of x and w, and its gradients with respect to the input and to the weight.
+fn three_directions(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    [x, w, y]: [&Tensor; 3],
+    [size, kernel]: [usize; 2],
+    conv: &Conv,
+) {
+    group.bench_function(format!("{name}, forward"), |b| b.iter(|| x.conv2d(w, None, conv)));
+    group.bench_function(format!("{name}, by input"), |b| {
+        b.iter(|| y.conv2d_input(w, [size; 2], conv));
+    });
+    group.bench_function(format!("{name}, by weight"), |b| {
+        b.iter(|| x.conv2d_weight(y, [kernel; 2], conv));
+    });
+}
+
 /// Measures layers of the networks in `examples` with batches of 64: the forward pass and the gradients with
 /// respect to the input and to the weight.
 fn convolution(c: &mut Criterion) {
@@ -214,13 +234,7 @@ fn convolution(c: &mut Criterion) {
         // Additions and products, including those with zeros of the padding.
         let operations = 2 * y.numel() * channels * kernel * kernel;
         group.throughput(Throughput::Elements(operations as u64));
-        group.bench_function(format!("{name}, forward"), |b| b.iter(|| x.conv2d(&w, None, &conv)));
-        group.bench_function(format!("{name}, by input"), |b| {
-            b.iter(|| y.conv2d_input(&w, [size; 2], &conv));
-        });
-        group.bench_function(format!("{name}, by weight"), |b| {
-            b.iter(|| x.conv2d_weight(&y, [kernel; 2], &conv));
-        });
+        three_directions(&mut group, name, [&x, &w, &y], [size, kernel], &conv);
     }
     group.finish();
 }
@@ -248,13 +262,7 @@ fn depthwise(c: &mut Criterion) {
         let y = x.conv2d(&w, None, &conv);
         let name = format!("{channels} channels of {size}², {kernel}×{kernel}, stride {stride}");
         group.throughput(Throughput::Elements((x.numel() + y.numel()) as u64));
-        group.bench_function(format!("{name}, forward"), |b| b.iter(|| x.conv2d(&w, None, &conv)));
-        group.bench_function(format!("{name}, by input"), |b| {
-            b.iter(|| y.conv2d_input(&w, [size; 2], &conv));
-        });
-        group.bench_function(format!("{name}, by weight"), |b| {
-            b.iter(|| x.conv2d_weight(&y, [kernel; 2], &conv));
-        });
+        three_directions(&mut group, &name, [&x, &w, &y], [size, kernel], &conv);
     }
     group.finish();
 }

@@ -6,9 +6,8 @@
 //! tensors, on several threads.
 
 use crate::layout::{Collapsed, Cursor};
-use crate::machine::{Shared, moves, ranges};
+use crate::machine::{each_part, moves};
 use crate::number::Scalar;
-use std::ops::Range;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -31,17 +30,16 @@ pub(super) unsafe fn zip<T: Scalar, U: Scalar>(
     out: &mut [U],
     f: ZipLoop<T, U>,
 ) -> bool {
-    let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
-    let valid = AtomicBool::new(true);
-    ranges(n, moves::<T>(n), BLOCK, |range| {
+    let (n, valid) = (out.len(), AtomicBool::new(true));
+    each_part(out, 1, moves::<T>(n), BLOCK, |range, out| {
         let in_order = sources.iter().all(|source| source.layout.is_none());
-        // SAFETY: by the contract; the ranges are disjoint.
+        // SAFETY: by the contract; `out` is the part of the result at the range.
         let all = unsafe {
             if in_order {
                 let [a, b] = sources.map(|s| from_raw_parts(s.base.add(range.start), range.len()));
-                f(a, b, from_raw_parts_mut(to.get().add(range.start), range.len()))
+                f(a, b, out)
             } else {
-                zip_blocks(sources, to.get(), range, f)
+                zip_blocks(sources, range.start, out, f)
             }
         };
         if !all {
@@ -51,28 +49,25 @@ pub(super) unsafe fn zip<T: Scalar, U: Scalar>(
     valid.into_inner()
 }
 
-/// Calls `f` block by block for the elements in `range`.
+/// Calls `f` block by block for the elements from `first` on, whose results are `out`.
 ///
 /// # Safety
-/// As [`zip`]; `to` has room for the elements of the range, which no other code uses.
+/// Each source has the elements from `first` on that `out` has room for.
 unsafe fn zip_blocks<T: Scalar, U>(
     sources: [&NumberSource<T>; 2],
-    to: *mut U,
-    range: Range<usize>,
+    first: usize,
+    out: &mut [U],
     f: ZipLoop<T, U>,
 ) -> bool {
     let mut buffers = [[T::default(); BLOCK]; 2];
-    let [first, second] = &mut buffers;
-    let mut a = BlockReader::new(sources[0], range.start, first.as_mut_ptr());
-    let mut b = BlockReader::new(sources[1], range.start, second.as_mut_ptr());
+    let [of_a, of_b] = &mut buffers;
+    let mut a = BlockReader::new(sources[0], first, of_a.as_mut_ptr());
+    let mut b = BlockReader::new(sources[1], first, of_b.as_mut_ptr());
     let mut valid = true;
-    for start in range.clone().step_by(BLOCK) {
-        let n = BLOCK.min(range.end - start);
-        // SAFETY: by the contract; the readers give `n` elements each.
-        unsafe {
-            let (a, b) = (from_raw_parts(a.next(start, n), n), from_raw_parts(b.next(start, n), n));
-            valid &= f(a, b, from_raw_parts_mut(to.add(start), n));
-        }
+    for (start, out) in (first..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
+        // SAFETY: by the contract.
+        let (a, b) = unsafe { (a.slice(start, out.len()), b.slice(start, out.len())) };
+        valid &= f(a, b, out);
     }
     valid
 }
@@ -87,22 +82,19 @@ pub(super) unsafe fn choose<T: Scalar>(
     out: &mut [T],
     f: Choose<T>,
 ) {
-    let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
-    ranges(n, moves::<T>(n), BLOCK, |range| {
+    let n = out.len();
+    each_part(out, 1, moves::<T>(n), BLOCK, |range, out| {
         let (mut masks, mut buffers) = ([false; BLOCK], [[T::default(); BLOCK]; 2]);
         let [first, second] = &mut buffers;
         let mut masks = BlockReader::new(mask, range.start, masks.as_mut_ptr());
         let mut a = BlockReader::new(a, range.start, first.as_mut_ptr());
         let mut b = BlockReader::new(b, range.start, second.as_mut_ptr());
-        for start in range.clone().step_by(BLOCK) {
-            let n = BLOCK.min(range.end - start);
-            // SAFETY: by the contract; the readers give `n` elements each, and the ranges are disjoint.
-            unsafe {
-                let mask = from_raw_parts(masks.next(start, n), n);
-                let (a, b) =
-                    (from_raw_parts(a.next(start, n), n), from_raw_parts(b.next(start, n), n));
-                f(mask, a, b, from_raw_parts_mut(to.get().add(start), n));
-            }
+        for (start, out) in range.step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
+            let n = out.len();
+            // SAFETY: by the contract.
+            let (mask, a, b) =
+                unsafe { (masks.slice(start, n), a.slice(start, n), b.slice(start, n)) };
+            f(mask, a, b, out);
         }
     });
 }
@@ -152,6 +144,16 @@ impl<T: Copy> BlockReader<T> {
         let Some(layout) = source.layout else { return BlockReader::InOrder(source.base) };
         let cursor = Cursor::new(layout, start);
         BlockReader::Collect { base: source.base, cursor, block, filled: None }
+    }
+
+    /// Returns the `n` elements from `start` on, which follow those of the call before.
+    ///
+    /// # Safety
+    /// The source has these elements, and `n` is `BLOCK` at most.
+    #[inline]
+    unsafe fn slice(&mut self, start: usize, n: usize) -> &[T] {
+        // SAFETY: by the contract.
+        unsafe { from_raw_parts(self.next(start, n), n) }
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use super::transpose::{Transpose, Transposed};
 use crate::layout::{Collapsed, Cursor};
-use crate::machine::{Shared, moves, ranges};
+use crate::machine::{Shared, each_part, moves, ranges};
 use smallvec::SmallVec;
 
 /// Copies of one element type, compiled once in this crate.
@@ -41,13 +41,10 @@ unsafe fn copy<T: Transpose + Send + Sync>(base: *const T, layout: Collapsed, ou
         // SAFETY: the same contract.
         return unsafe { planes.copy(base, out) };
     }
-    let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
-    ranges(n, moves::<T>(n), 64, |range| {
-        // SAFETY: by the contract; `out` is as long as the layout, and the ranges are disjoint.
-        unsafe {
-            let out = std::slice::from_raw_parts_mut(to.get().add(range.start), range.len());
-            Cursor::new(layout, range.start).read(base.get().cast_const(), out);
-        }
+    let base = Shared(base.cast_mut());
+    each_part(out, 1, moves::<T>(n), 64, |range, out| {
+        // SAFETY: by the contract; `out` is the part of the result at the range.
+        unsafe { Cursor::new(layout, range.start).read(base.get().cast_const(), out) };
     });
 }
 

@@ -151,7 +151,7 @@ pub(crate) fn each_place_in_parallel<T: Scalar>(
     numbers: &[T],
     meet: impl Fn(usize, T) + Sync,
 ) {
-    let outer: usize = shape[..axis].iter().product();
+    let [outer, ..] = shape.around(axis);
     let n = index.len();
     if outer > 1 && n > 0 {
         // Numbers at different positions along the axes before `axis` have different places.

@@ -6,8 +6,7 @@
 use super::lanes::{Lanes, for_vectors};
 use super::scratch::Scratch;
 use crate::geometry::SparseRows;
-use crate::machine::simd;
-use crate::machine::{Shared, cost, ranges};
+use crate::machine::{cost, each_part, simd};
 use crate::number::Real;
 
 /// The least number of lines that are mapped as columns.
@@ -27,15 +26,10 @@ pub(crate) fn map_axis<T: MapColumns>(
     let weights: Vec<T> = rows.weights.iter().map(|&weight| T::narrow(weight)).collect();
     let divisors: Vec<T> = rows.divisors.iter().map(|&d| T::narrow(d)).collect();
     let cost = cost(&[outer, inner, rows.inputs.len() + m]);
-    let to = Shared(out.as_mut_ptr());
     // Each row of the result is computed independently, so the boundaries of the ranges do not
     // change it.
     let transposed = inner == 1 && outer >= LINES && n > 0;
-    ranges(outer * m, cost, if transposed { LINES * m } else { m }, |range| {
-        // SAFETY: the ranges are disjoint parts of the result, which has outer·m·inner elements.
-        let out = unsafe {
-            std::slice::from_raw_parts_mut(to.get().add(range.start * inner), range.len() * inner)
-        };
+    each_part(out, inner, cost, if transposed { LINES * m } else { m }, |range, out| {
         let first = range.start / m;
         let x = &x[first * n * inner..];
         let (weights, divisors) = (&weights[..], &divisors[..]);

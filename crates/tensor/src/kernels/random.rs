@@ -1,7 +1,7 @@
 //! Random numbers: masks, uniform and normal numbers from random bits.
 
 use super::philox::{BATCH, for_bytes};
-use crate::machine::{Shared, ranges, simd};
+use crate::machine::{Shared, each_part, ranges, simd};
 use crate::number::Scalar;
 use rand::Rng;
 use std::f64::consts::TAU;
@@ -17,10 +17,7 @@ pub(crate) fn keep<T: Scalar>(
 ) {
     let (some, last) = (below > 0, below.saturating_sub(1) as u32);
     let n = out.len();
-    let to = Shared(out.as_mut_ptr());
-    ranges(n, n, BATCH / 4, |range| {
-        // SAFETY: the ranges are disjoint parts of the result.
-        let to = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
+    each_part(out, 1, n, BATCH / 4, |range, to| {
         simd(
             #[inline(always)]
             move || {

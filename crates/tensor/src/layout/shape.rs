@@ -154,6 +154,12 @@ impl Shape {
         shape
     }
 
+    /// Returns the number of elements along the axes before an axis, its size, and the number along the axes after it.
+    pub(crate) fn around(&self, axis: usize) -> [usize; 3] {
+        let product = |sizes: &[usize]| sizes.iter().product();
+        [product(&self[..axis]), self[axis], product(&self[axis + 1..])]
+    }
+
     /// Returns the shape with another size along one axis.
     ///
     /// # Panics

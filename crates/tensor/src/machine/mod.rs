@@ -15,7 +15,7 @@ mod storage;
 mod streaming;
 
 pub use clock::Instant;
-pub(crate) use parallel::{PARALLEL, cost, join, moves, parts, ranges, threads_for};
+pub(crate) use parallel::{PARALLEL, cost, each_part, join, moves, parts, ranges, threads_for};
 pub use parallel::{Shared, ThreadsError, num_threads, set_num_threads};
 pub(crate) use prefetch::prefetch;
 #[cfg(test)]

@@ -138,6 +138,26 @@ pub(crate) fn ranges(n: usize, cost: usize, align: usize, work: impl Fn(Range<us
     share(n.div_ceil(size), cost >= WAKE, &|part| work(range(part)));
 }
 
+/// Cuts `out` into pieces of `unit` elements. Calls `work` with ranges that together cover the pieces, and with the
+/// elements of the pieces in each range. Uses several threads as [`ranges`] does.
+pub(crate) fn each_part<T: Copy + Send>(
+    out: &mut [T],
+    unit: usize,
+    cost: usize,
+    align: usize,
+    work: impl Fn(Range<usize>, &mut [T]) + Sync,
+) {
+    let pieces = out.len() / unit;
+    let to = Shared(out.as_mut_ptr());
+    ranges(pieces, cost, align, |range| {
+        // SAFETY: the ranges are disjoint, and their pieces lie within `out`.
+        let part = unsafe {
+            std::slice::from_raw_parts_mut(to.get().add(range.start * unit), range.len() * unit)
+        };
+        work(range, part);
+    });
+}
+
 /// Calls `work` with each number below `parts`. Uses several threads as [`ranges`] does.
 pub(crate) fn parts(parts: usize, cost: usize, work: &(dyn Fn(usize) + Sync)) {
     if threads_for(cost) == 1 {
@@ -152,12 +172,8 @@ pub(crate) fn join<'a>(
     a: &mut (dyn FnMut() + Send + 'a),
     b: &mut (dyn FnMut() + Send + 'a),
 ) {
-    if threads_for(cost) == 1 {
-        a();
-        return b();
-    }
     let both = [Mutex::new(a), Mutex::new(b)];
-    share(2, cost >= WAKE, &|part| both[part].lock().unwrap_or_else(PoisonError::into_inner)());
+    parts(2, cost, &|part| both[part].lock().unwrap_or_else(PoisonError::into_inner)());
 }
 
 /// A pointer that can be sent to other threads, so that they write disjoint parts of one result.

@@ -85,15 +85,17 @@ fn baseline<K: Kernel>(kernel: K) -> K::Output {
 /// Runs a closure through `dispatch`, for loops that do not depend on the instruction set.
 #[inline(always)]
 pub fn simd<R>(loops: impl FnOnce() -> R) -> R {
-    struct Closure<F>(F);
-    impl<R, F: FnOnce() -> R> Kernel for Closure<F> {
-        type Output = R;
-        #[inline(always)]
-        fn run<I: Isa>(self) -> R {
-            (self.0)()
-        }
-    }
     dispatch(Closure(loops))
+}
+
+/// A closure as a kernel.
+struct Closure<F>(F);
+impl<R, F: FnOnce() -> R> Kernel for Closure<F> {
+    type Output = R;
+    #[inline(always)]
+    fn run<I: Isa>(self) -> R {
+        (self.0)()
+    }
 }
 
 /// Runs a closure as [`simd`], but with vectors of at most 256 bits: for loops over rows so short that longer vectors leave
@@ -102,14 +104,6 @@ pub fn simd<R>(loops: impl FnOnce() -> R) -> R {
 pub fn simd_short<R>(loops: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
     if x86::level() == x86::AVX512 {
-        struct Closure<F>(F);
-        impl<R, F: FnOnce() -> R> Kernel for Closure<F> {
-            type Output = R;
-            #[inline(always)]
-            fn run<I: Isa>(self) -> R {
-                (self.0)()
-            }
-        }
         // SAFETY: a processor with AVX-512 has AVX2 and FMA, which were tested or are implied.
         return unsafe { x86::avx2(Closure(loops)) };
     }

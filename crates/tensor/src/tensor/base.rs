@@ -2,12 +2,11 @@
 
 use crate::kernels::NumberSource;
 use crate::layout::{Collapsed, Shape, Strides};
-use crate::machine::{Block, Shared, ranges};
+use crate::machine::{Block, each_part};
 use crate::number::Dtype;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::Element;
 use std::marker::PhantomData;
-use std::slice::from_raw_parts_mut;
 
 /// A dense array of numbers with up to [`MAX_RANK`](crate::MAX_RANK) axes.
 ///
@@ -193,7 +192,7 @@ impl<T: Element> Tensor<T> {
     pub(crate) fn fresh_mut(&mut self) -> &mut [T] {
         debug_assert!(self.is_contiguous() && self.block.is_unique());
         // SAFETY: no other handle, and the elements lie one after the other.
-        unsafe { from_raw_parts_mut(self.block.data().cast(), self.numel()) }
+        unsafe { std::slice::from_raw_parts_mut(self.block.data().cast(), self.numel()) }
     }
 
     /// Returns a pointer to the first element of a newly allocated tensor.
@@ -315,10 +314,7 @@ impl<T: Element> Tensor<T> {
         let source = self.contiguous();
         let from = source.as_slice().unwrap_or_default();
         let mut out = Tensor::<U>::empty(self.shape());
-        let (n, to) = (from.len(), Shared(out.fresh_ptr()));
-        ranges(n, n, 64, |range| {
-            // SAFETY: the ranges are disjoint parts of the result, which has as many elements as `from`.
-            let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
+        each_part(out.fresh_mut(), 1, from.len(), 64, |range, to| {
             for (to, &x) in to.iter_mut().zip(&from[range]) {
                 *to = x.cast_();
             }

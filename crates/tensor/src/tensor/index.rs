@@ -29,11 +29,6 @@ fn indices(index: &Tensor<i64>) -> &[i64] {
     index.as_slice().unwrap_or_default()
 }
 
-/// Returns the product of the sizes before `axis` and the product of the sizes after it.
-fn around(shape: &[usize], axis: usize) -> (usize, usize) {
-    (shape[..axis].iter().product(), shape[axis + 1..].iter().product())
-}
-
 impl<T: Element> Tensor<T> {
     /// Selects the indices `index[0], index[1], …` along one axis: `out[…, k, …] = self[…, index[k], …]`.
     /// An index may occur more than once. Use it to look up rows of an embedding or to take a batch from a
@@ -139,7 +134,7 @@ impl<T: Element> Tensor<T> {
         }
         let source = self.contiguous();
         let from = source.as_slice().unwrap_or_default();
-        let width = around(&shape, at).1;
+        let width = shape.around(at)[2];
         index::put_steps(from, len * width, (start, step), width, size * width, out.fresh_mut());
         out
     }
@@ -243,7 +238,7 @@ impl<T: Number> Tensor<T> {
         }
         let source = source.contiguous();
         let from = source.as_slice().unwrap_or_default();
-        let width = around(&shape, at).1;
+        let width = shape.around(at)[2];
         let (to, index) = (self.make_mut(), indices(&index));
         let wrapped = index::add_rows(to, len * width, width, index, from);
         if wrapped {
@@ -282,7 +277,7 @@ impl<T: Number> Tensor<T> {
         }
         let source = part.contiguous();
         let from = source.as_slice().unwrap_or_default();
-        let width = around(&shape, at).1;
+        let width = shape.around(at)[2];
         let rows = shape[at];
         let to = self.make_mut();
         // Each position gets exactly one number, so a sum that overflows is the final sum.

@@ -64,7 +64,7 @@ impl<T: Element> Tensor<T> {
     /// Copies one row of each tensor in turn. A row consists of the elements with the same indices before
     /// `axis`.
     fn joined<B: Borrow<Self>>(tensors: &[B], shape: Shape, axis: usize) -> Self {
-        let outer: usize = shape[..axis].iter().product();
+        let [outer, ..] = shape.around(axis);
         let mut out = Self::empty(shape);
         if out.numel() == 0 {
             return out;

@@ -17,7 +17,6 @@ impl<T: Element> Tensor<T> {
         if out.numel() == 0 {
             return out;
         }
-        let [outer, inner] = [shape[..axis].iter().product(), shape[axis + 1..].iter().product()];
         let x = self.contiguous();
         let x = x.as_slice().unwrap_or_default();
         let nan = matches!(T::DTYPE, Dtype::F32 | Dtype::F64).then_some(u64::MAX);
@@ -26,7 +25,7 @@ impl<T: Element> Tensor<T> {
                 *key = x[start + i * step].key();
             }
         };
-        order::positions(by, [outer, n, inner], k, nan, &keys, out.fresh_mut());
+        order::positions(by, shape.around(axis), k, nan, &keys, out.fresh_mut());
         out
     }
 

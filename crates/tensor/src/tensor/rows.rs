@@ -4,15 +4,9 @@
 mod tests;
 
 use super::{Float, Tensor};
-use crate::kernels::reduce::ReducedSizes;
 use crate::kernels::rows::{LONGEST, LayerNormGradient};
 use crate::layout::Shape;
 use crate::shapes::{self, OrPanic};
-
-/// Returns the sizes before, along and after an axis.
-fn around(shape: &[usize], axis: usize) -> ReducedSizes {
-    [shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product()]
-}
 
 fn slice<T: Float>(contiguous: &Tensor<T>) -> &[T] {
     contiguous.as_slice().expect("made contiguous before")
@@ -60,7 +54,7 @@ impl<T: Float> Tensor<T> {
     fn along(&self, log: bool, axis: usize) -> Self {
         let (shape, x) = (self.shape(), self.contiguous());
         let mut y = Tensor::empty(shape);
-        T::softmax(log, slice(&x), around(&shape, axis), y.fresh_mut());
+        T::softmax(log, slice(&x), shape.around(axis), y.fresh_mut());
         y
     }
 
@@ -74,7 +68,7 @@ impl<T: Float> Tensor<T> {
         if shape[axis] <= LONGEST || self.numel() == 0 {
             let (gy, y) = (gy.contiguous(), y.contiguous());
             let mut gx = Tensor::empty(shape);
-            T::softmax_gradient(log, slice(&gy), slice(&y), around(&shape, axis), gx.fresh_mut());
+            T::softmax_gradient(log, slice(&gy), slice(&y), shape.around(axis), gx.fresh_mut());
             return gx;
         }
         let sum = |x: &Self| x.sum(&[axis as isize], true);
@@ -107,14 +101,14 @@ impl<T: Float> Tensor<T> {
         bias: Option<&Self>,
         eps: f64,
     ) -> Self {
-        let [of_weight, of_bias] = [weight, bias].map(|x| x.map(Tensor::shape));
-        shapes::layer_norm(&self.shape(), axes, [of_weight.as_ref(), of_bias.as_ref()]).or_panic();
-        self.layer_norm_with_statistics(axes, [weight, bias], eps)[0].clone()
+        let [y, ..] = self.layer_norm_with_statistics(axes, [weight, bias], eps);
+        y
     }
 
-    /// Returns the result of [`layer_norm`](Tensor::layer_norm), whose shapes the caller has checked, and the mean and
-    /// the inverse deviation 1 / √(variance + ε), which keep the normalised axes with size 1.
+    /// Returns the result of [`layer_norm`](Tensor::layer_norm), and the mean and the inverse deviation
+    /// 1 / √(variance + ε), which keep the normalised axes with size 1.
     #[doc(hidden)]
+    #[track_caller]
     pub fn layer_norm_with_statistics(
         &self,
         axes: usize,
@@ -122,7 +116,10 @@ impl<T: Float> Tensor<T> {
         eps: f64,
     ) -> [Self; 3] {
         let shape = self.shape();
-        let (kept, n) = without_last(&shape, axes);
+        let [weight_shape, bias_shape] = affine.map(|x| x.map(Tensor::shape));
+        let affine_shapes = [weight_shape.as_ref(), bias_shape.as_ref()];
+        let kept = shapes::layer_norm(&shape, axes, affine_shapes).or_panic();
+        let n = count(&shape, axes);
         let x = self.contiguous();
         let [weight, bias] = affine.map(|x| x.map(Tensor::contiguous));
         if x.numel() == 0 {
@@ -132,7 +129,6 @@ impl<T: Float> Tensor<T> {
         let mut y = Tensor::empty(shape);
         let (mut mean, mut inv) = (Tensor::empty(kept), Tensor::empty(kept));
         let affine = [&weight, &bias].map(|x| x.as_ref().map_or(&[][..], slice));
-        assert!(affine.iter().all(|x| x.is_empty() || x.len() == n), "layer_norm: wrong shapes");
         let statistics = [mean.fresh_mut(), inv.fresh_mut()];
         T::layer_norm(slice(&x), n, affine, T::of(eps), y.fresh_mut(), statistics);
         [y, mean, inv]
@@ -141,6 +137,7 @@ impl<T: Float> Tensor<T> {
     /// Returns the gradient of [`layer_norm`](Tensor::layer_norm) by x, which is `self`, from the mean, the inverse
     /// deviation and the gradient of the result; with a weight also the gradients of weight and bias.
     #[doc(hidden)]
+    #[track_caller]
     pub fn layer_norm_gradient(
         &self,
         axes: usize,
@@ -148,9 +145,11 @@ impl<T: Float> Tensor<T> {
         weight: Option<&Self>,
     ) -> (Self, Option<[Self; 2]>) {
         let shape = self.shape();
-        let (kept, n) = without_last(&shape, axes);
+        let of_weight = weight.map(Tensor::shape);
+        let kept = shapes::layer_norm(&shape, axes, [of_weight.as_ref(), None]).or_panic();
+        let n = count(&shape, axes);
         let fits = mean.shape() == kept && inv.shape() == kept && gy.shape() == shape;
-        assert!(fits && weight.is_none_or(|w| w.numel() == n), "layer_norm_gradient: wrong shapes");
+        assert!(fits, "layer_norm_gradient: wrong shapes");
         let [x, mean, inv, gy] = [self, mean, inv, gy].map(Tensor::contiguous);
         let weight = weight.map(Tensor::contiguous);
         let mut affine = weight.as_ref().map(|w| [(); 2].map(|()| Tensor::empty(w.shape())));
@@ -177,9 +176,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// Returns the shape with the last axes, `axes` in number, of size 1, and the number of elements of these axes.
-fn without_last(shape: &Shape, axes: usize) -> (Shape, usize) {
-    let lead = shape.rank() - axes;
-    let kept = shape.iter().enumerate().map(|(i, &size)| if i < lead { size } else { 1 }).collect();
-    (kept, shape[lead..].iter().product())
+/// Returns the number of elements along the last axes, `axes` in number.
+fn count(shape: &Shape, axes: usize) -> usize {
+    shape[shape.rank() - axes..].iter().product()
 }

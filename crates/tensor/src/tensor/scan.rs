@@ -19,8 +19,7 @@ fn scanned<S: Number + ScanKernel>(
         return Some(out);
     }
     let x = x.map(Tensor::contiguous);
-    let [outer, inner] = [shape[..axis].iter().product(), shape[axis + 1..].iter().product()];
-    let how = ScanSizes { sizes: [outer, shape[axis], inner], reverse, last_counts };
+    let how = ScanSizes { sizes: shape.around(axis), reverse, last_counts };
     let x = x.each_ref().map(|x| x.as_slice().unwrap_or_default());
     S::scan(op, how, x, out.fresh_mut()).then_some(out)
 }

@@ -188,17 +188,34 @@ fn one_hot(n: usize) -> Tensor {
     Tensor::from_vec(common::one_hot(&common::labels(n)), &[n, 10])
 }
 
-/// Measures training steps: forward pass, loss, backward pass, SGD with momentum.
-fn train(p: &Peer, a: &Args, shape: &[usize], mut model: impl Layer) {
-    let (x, classes) = (input(shape), labels(shape[0]));
+/// Measures training steps: forward pass, loss, backward pass, SGD.
+fn steps<M: Module>(
+    p: &Peer,
+    a: &Args,
+    mut model: M,
+    mut optimizer: Sgd,
+    loss: impl for<'t> Fn(&M, &'t Tape) -> Var<'t>,
+) {
     let mut rng = Philox::new(0);
-    let mut optimizer = Sgd::new(0.01).momentum(0.9);
     measure(p, a, Extra::none(), || {
-        let (loss, gradients) = value_and_grad(&mut rng, |tape| {
-            cross_entropy(model.forward(tape.constant(x.clone())), &classes)
-        });
+        let (loss, gradients) = value_and_grad(&mut rng, |tape| loss(&model, tape));
         optimizer.step(&mut model, &gradients);
         loss
+    });
+}
+
+/// Measures training steps of a classifier, with momentum.
+fn train(p: &Peer, a: &Args, shape: &[usize], model: impl Layer) {
+    let (x, classes) = (input(shape), labels(shape[0]));
+    steps(p, a, model, Sgd::new(0.01).momentum(0.9), |model, tape| {
+        cross_entropy(model.forward(tape.constant(x.clone())), &classes)
+    });
+}
+
+/// Measures training steps of a model that predicts numbers.
+fn regress(p: &Peer, a: &Args, [x, y]: [Tensor; 2], model: impl Layer, optimizer: Sgd) {
+    steps(p, a, model, optimizer, |model, tape| {
+        mse(model.forward(tape.constant(x.clone())), tape.constant(y.clone()))
     });
 }
 
@@ -222,46 +239,23 @@ fn main() {
         "resnet20_train" => train(&p, &a, &[64, 3, 32, 32], init.resnet20()),
         "lstm_train" => train(&p, &a, &[64, 28, 28], init.lstm()),
         "transformer_train" => {
-            let (mut model, x) = (init.transformer(), input(&[16, 256, 128]));
-            let y = uniform(8, &[16, 256, 128], 1.0);
-            let mut rng = Philox::new(0);
-            let mut optimizer = Sgd::new(0.01).momentum(0.9);
-            measure(&p, &a, Extra::none(), || {
-                let (loss, gradients) = value_and_grad(&mut rng, |tape| {
-                    mse(model.forward(tape.constant(x.clone())), tape.constant(y.clone()))
-                });
-                optimizer.step(&mut model, &gradients);
-                loss
-            });
+            let shape = [16, 256, 128];
+            let data = [input(&shape), uniform(8, &shape, 1.0)];
+            regress(&p, &a, data, init.transformer(), Sgd::new(0.01).momentum(0.9));
         }
         "embedding_train" => {
             let table = Embedding::from_tensors(init.tensor(&[10_000, 128], 1));
-            let mut model = Words { table, fc: init.linear(128, 10) };
+            let model = Words { table, fc: init.linear(128, 10) };
             let words = common::words(64 * 128).into_iter().map(i64::from).collect();
             let (words, classes) = (Tensor::from_vec(words, &[64, 128]), labels(64));
-            let mut rng = Philox::new(0);
-            let mut optimizer = Sgd::new(0.5);
-            measure(&p, &a, Extra::none(), || {
-                let (loss, gradients) = value_and_grad(&mut rng, |tape| {
-                    let mean = model.table.forward(tape, words.clone()).mean(&[1], false);
-                    cross_entropy(model.fc.forward(mean), &classes)
-                });
-                optimizer.step(&mut model, &gradients);
-                loss
+            steps(&p, &a, model, Sgd::new(0.5), |model, tape| {
+                let mean = model.table.forward(tape, words.clone()).mean(&[1], false);
+                cross_entropy(model.fc.forward(mean), &classes)
             });
         }
         "separable_train" => train(&p, &a, &[32, 1, 56, 56], init.separable()),
         "mlp_tiny_train" => {
-            let (mut model, x, y) = (init.tiny(), input(&[10, 784]), one_hot(10));
-            let mut rng = Philox::new(0);
-            let mut optimizer = Sgd::new(0.5);
-            measure(&p, &a, Extra::none(), || {
-                let (loss, gradients) = value_and_grad(&mut rng, |tape| {
-                    mse(model.forward(tape.constant(x.clone())), tape.constant(y.clone()))
-                });
-                optimizer.step(&mut model, &gradients);
-                loss
-            });
+            regress(&p, &a, [input(&[10, 784]), one_hot(10)], init.tiny(), Sgd::new(0.5));
         }
         "lenet_infer1" => {
             let (model, x) = (init.lenet(), input(&[1, 1, 28, 28]));

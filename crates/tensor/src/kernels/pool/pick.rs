@@ -1,6 +1,6 @@
 //! Reads elements of images by their positions; the adjoint adds elements to images of zeros.
 
-use crate::machine::{Shared, ranges};
+use crate::machine::each_part;
 use crate::number::Real;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -13,14 +13,10 @@ pub(crate) fn pick<T: Real>(
     area: usize,
     out: &mut [T],
 ) -> bool {
-    let outside = AtomicBool::new(false);
-    let to = Shared(out.as_mut_ptr());
-    ranges(out.len() / area, out.len(), 1, |range| {
-        let (start, len) = (range.start * area, range.len() * area);
-        // SAFETY: the ranges are disjoint parts of the result.
-        let out = unsafe { std::slice::from_raw_parts_mut(to.get().add(start), len) };
+    let (n, outside) = (out.len(), AtomicBool::new(false));
+    each_part(out, area, n, 1, |range, out| {
         let images = x[range.start * size..range.end * size].chunks_exact(size);
-        let index = index[start..start + len].chunks_exact(area);
+        let index = index[range.start * area..range.end * area].chunks_exact(area);
         for ((out, index), x) in out.chunks_exact_mut(area).zip(index).zip(images) {
             for (y, &i) in out.iter_mut().zip(index) {
                 match usize::try_from(i).ok().and_then(|i| x.get(i)) {
@@ -42,13 +38,8 @@ pub(crate) fn unpool<T: Real>(
     size: usize,
     out: &mut [T],
 ) -> bool {
-    let outside = AtomicBool::new(false);
-    let to = Shared(out.as_mut_ptr());
-    ranges(out.len() / size, out.len(), 1, |range| {
-        // SAFETY: the ranges are disjoint parts of the result.
-        let out = unsafe {
-            std::slice::from_raw_parts_mut(to.get().add(range.start * size), range.len() * size)
-        };
+    let (n, outside) = (out.len(), AtomicBool::new(false));
+    each_part(out, size, n, 1, |range, out| {
         let part = range.start * area..range.end * area;
         let (x, index) = (x[part.clone()].chunks_exact(area), index[part].chunks_exact(area));
         for ((out, x), index) in out.chunks_exact_mut(size).zip(x).zip(index) {

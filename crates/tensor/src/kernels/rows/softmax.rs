@@ -7,7 +7,7 @@
 
 use super::{LONGEST, sums};
 use crate::kernels::reduce::{self, ReducedSizes};
-use crate::machine::{Isa, Kernel, Shared, cost, dispatch, ranges};
+use crate::machine::{Isa, Kernel, Shared, cost, dispatch, each_part, ranges};
 use crate::number::Math;
 use std::marker::PhantomData;
 
@@ -339,17 +339,14 @@ fn lines<T: Math, F: OfLine<T>>(x: [&[T]; 2], sizes: ReducedSizes, out: &mut [T]
         return;
     }
     assert!(n <= LONGEST && out.len() == n * count && x.iter().all(|x| x.len() == out.len()));
-    let out = Shared(out.as_mut_ptr());
     let work = cost(&[count, n, F::COST]);
     if inner == 1 && n >= SHORT {
-        ranges(count, work, 1, |lines| {
-            let at = lines.start * n..lines.end * n;
-            // SAFETY: the ranges of lines are disjoint parts of `out`.
-            let out = unsafe { std::slice::from_raw_parts_mut(out.get().add(at.start), at.len()) };
-            let x = x.map(|x| &x[at.clone()]);
+        each_part(out, n, work, 1, |lines, out| {
+            let x = x.map(|x| &x[lines.start * n..lines.end * n]);
             dispatch(EachRow::<T, F> { x, n, out, function: PhantomData });
         });
     } else {
+        let out = Shared(out.as_mut_ptr());
         ranges(count, work, LANES, |lines| {
             let (first, end) = (lines.start, lines.end);
             dispatch(SideBySide::<T, F> { x, n, inner, first, end, out, function: PhantomData });

@@ -4,11 +4,10 @@
 use super::{Arithmetic, target_shape};
 use crate::kernels::{Binary, IntegerKernels};
 use crate::layout::Shape;
-use crate::machine::{Shared, ranges};
+use crate::machine::each_part;
 use crate::number::Dtype;
 use crate::tensor::{Element, Figure, Number, Tensor};
 use std::fmt::Display;
-use std::slice::from_raw_parts_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The operations on two elements; `None` if the result does not fit the type.
@@ -55,11 +54,8 @@ fn one_by_one<T: IntegerRange>(
 ) {
     let [a, b] = operands.map(|x| x.broadcast_to(&shape).contiguous());
     let (a, b) = (numbers(&a), numbers(&b));
-    let (n, to) = (out.len(), Shared(out.as_mut_ptr()));
-    let fits = AtomicBool::new(true);
-    ranges(n, n, 64, |range| {
-        // SAFETY: the ranges are disjoint parts of the result.
-        let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
+    let (n, fits) = (out.len(), AtomicBool::new(true));
+    each_part(out, 1, n, 64, |range, to| {
         for ((to, &a), &b) in to.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
             let Some(exact) = f(a, b) else { return fits.store(false, Ordering::Relaxed) };
             *to = exact;

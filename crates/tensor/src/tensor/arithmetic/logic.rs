@@ -2,10 +2,9 @@
 
 use super::{common, each};
 use crate::layout::Shape;
-use crate::machine::{Shared, moves, ranges};
+use crate::machine::{each_part, moves};
 use crate::tensor::Tensor;
 use std::ops;
-use std::slice::from_raw_parts_mut;
 
 /// Applies `f` to each pair of elements of two operands, both broadcast to `shape`.
 fn join(
@@ -17,10 +16,7 @@ fn join(
     let [a, b] = [a, b].map(|x| x.broadcast_to(&shape).contiguous());
     let (a, b) = (a.as_slice().unwrap_or_default(), b.as_slice().unwrap_or_default());
     let mut out = Tensor::<bool>::empty(shape);
-    let (n, to) = (a.len(), Shared(out.fresh_ptr()));
-    ranges(n, moves::<bool>(n), 64, |range| {
-        // SAFETY: the ranges are disjoint parts of the result, which has as many elements as `a`.
-        let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
+    each_part(out.fresh_mut(), 1, moves::<bool>(a.len()), 64, |range, to| {
         for ((to, &a), &b) in to.iter_mut().zip(&a[range.clone()]).zip(&b[range]) {
             *to = f(a, b);
         }

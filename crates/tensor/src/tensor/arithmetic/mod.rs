@@ -11,13 +11,12 @@ mod unary;
 use crate::kernels::pointwise::{PointwiseStep, in_parallel, single};
 use crate::kernels::{Binary, Comparison, Instruction, NumberSource, Opcode, Program, Unary};
 use crate::layout::{Collapsed, Shape, broadcasts_to};
-use crate::machine::{PARALLEL, Shared, ranges};
+use crate::machine::{PARALLEL, each_part};
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Element, Figure, Float, Given, Number, Operand, Tensor};
 use smallvec::smallvec;
 use std::cmp::Ordering::{Equal, Greater, Less};
 use std::ops;
-use std::slice::from_raw_parts_mut;
 
 /// Arithmetic on whole tensors of one element type. Floats run compiled programs. Integers run loops
 /// that give the exact result or panic.
@@ -133,10 +132,7 @@ fn each<T: Element, U: Element>(x: &Tensor<T>, f: impl Fn(T) -> U + Sync) -> Ten
     let x = x.contiguous();
     let from = x.as_slice().unwrap_or_default();
     let mut out = Tensor::<U>::empty(x.shape());
-    let (n, to) = (from.len(), Shared(out.fresh_ptr()));
-    ranges(n, n, 64, move |range| {
-        // SAFETY: the ranges are disjoint parts of the result, which has as many elements as `from`.
-        let to = unsafe { from_raw_parts_mut(to.get().add(range.start), range.len()) };
+    each_part(out.fresh_mut(), 1, from.len(), 64, move |range, to| {
         for (to, &x) in to.iter_mut().zip(&from[range]) {
             *to = f(x);
         }
