@@ -78,9 +78,8 @@ impl Share for f64 {
             return Err(format!("the fractions {shares:?} must be at least 0 and add up to 1"));
         }
         let exact = shares.map(|share| share * n as f64);
-        // 0.3 of 10 must be 3, although the rounded product may be a little less.
-        let mut lengths =
-            exact.map(|exact| (exact + 1e-9 * n as f64).floor().min(n as f64) as usize);
+        // The product of 0.3 and 10 may be rounded below 3. Such a length loses most, and gets its example back below.
+        let mut lengths = exact.map(|exact| exact.floor().min(n as f64) as usize);
         let mut lost: Vec<usize> = (0..N).collect();
         let loss = |i: usize, length: usize| exact[i] - length as f64;
         lost.sort_by(|&i, &j| loss(j, lengths[j]).total_cmp(&loss(i, lengths[i])));
