@@ -4,11 +4,11 @@ use super::microkernel::{Inner, Outer};
 use super::pack::{Panel, Use, with_buffer};
 use super::{Gemm, MatRef, Product};
 
-/// Length of a cache block along k. A panel of B of this length stays in the L1 cache, and a block
-/// of A in the L2 cache. A longer k is cut into blocks of nearly equal length.
-const KC: usize = 400;
+/// Length of a cache block along k. A panel of B of this length stays in the L2 cache together with a
+/// block of A. A longer k is cut into blocks of nearly equal length.
+const KC: usize = 512;
 /// Rows of A in a cache block.
-const MC: usize = 192;
+const MC: usize = 144;
 /// Columns of B in a cache block, which fits in the last-level cache.
 const NC: usize = 4096;
 /// Size in bytes of a block of B that stays in the L1 cache together with the rows of C that are
@@ -21,6 +21,8 @@ const INNER_KC: usize = 1024;
 const REUSE: usize = 5;
 /// Minimum number of steps of a panel that is packed. Shorter panels fit in the cache in any layout.
 const SHORT: usize = 32;
+/// Minimum number of steps that hide the time until a tile of C has come from memory.
+const FETCH: usize = 64;
 
 /// Cuts `len` into `parts` nearly equal pieces. Yields the start and length of each.
 #[inline(always)]
@@ -61,7 +63,11 @@ pub unsafe fn outer<T: Gemm>(product: &Product<T>) {
     let kc = k_block(a.cols, KC).min(a.cols);
     let packs_a = kc >= SHORT && m > 2 * rows && n.div_ceil(vectors * lanes) >= REUSE;
     let packs_b = b.col_stride != 1 || (kc >= SHORT && m.div_ceil(rows) >= REUSE);
-    let room_b = kc * n.div_ceil(n_blocks).next_multiple_of(lanes) + lanes;
+    // Where each panel of B is multiplied with a single block of A, it is packed just before, and the
+    // next panel takes its place in the cache.
+    let singly = packs_b && m_blocks == 1 && kc * n * size_of::<T>() > NEAR;
+    let columns_b = if singly { vectors * lanes } else { n.div_ceil(n_blocks) };
+    let room_b = kc * columns_b.next_multiple_of(lanes) + lanes;
     let room_a = if packs_a { kc * m.div_ceil(m_blocks) + lanes } else { 0 };
     with_buffer(Use::Panels, room_b + room_a, |packed_b: *mut T| {
         let packed_a = packed_b.wrapping_add(room_b);
@@ -70,10 +76,19 @@ pub unsafe fn outer<T: Gemm>(product: &Product<T>) {
             for steps in k_blocks(a.cols, KC) {
                 // SAFETY: the caller's promises; the blocks are inside A and B and fit the buffer.
                 unsafe {
-                    blocks.pack_b(steps, columns);
-                    for rows in pieces(m, m_blocks) {
-                        blocks.pack_a(steps, rows);
-                        blocks.multiply(steps, rows, columns);
+                    if singly {
+                        blocks.pack_a(steps, (0, m));
+                        for (column, _, valid) in blocks.panels_of_b(columns.1) {
+                            let panel = (columns.0 + column, valid);
+                            blocks.pack_b(steps, panel);
+                            blocks.multiply(steps, (0, m), panel);
+                        }
+                    } else {
+                        blocks.pack_b(steps, columns);
+                        for rows in pieces(m, m_blocks) {
+                            blocks.pack_a(steps, rows);
+                            blocks.multiply(steps, rows, columns);
+                        }
                     }
                 }
             }
@@ -172,6 +187,7 @@ impl<T: Gemm> Blocks<'_, T> {
             ldc,
             last: 0,
             accumulate,
+            fetch: kc >= FETCH,
         };
         let kernels_here = &kernels.outer[usize::from(self.packs_a || a_row == 1)];
 

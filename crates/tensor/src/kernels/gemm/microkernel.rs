@@ -26,6 +26,8 @@ pub struct Outer<T> {
     pub last: usize,
     /// Whether the product is added to C.
     pub accumulate: bool,
+    /// Whether C is fetched into the cache while the products are computed.
+    pub fetch: bool,
 }
 
 /// Computes the product of `MR` rows of A and `NV` vectors of columns of B. With `UNIT`, `a_row`
@@ -34,11 +36,18 @@ pub struct Outer<T> {
 pub unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: bool>(
     t: &Outer<V::Scalar>,
 ) {
-    let Outer { k, mut a, a_row, a_col, mut b, b_row, c, ldc, last, accumulate } = *t;
+    let Outer { k, mut a, a_row, a_col, mut b, b_row, c, ldc, last, accumulate, fetch } = *t;
     let at = |i: usize, j: usize| c.wrapping_add(i * ldc + j * V::LANES);
     // SAFETY: the caller promises the instructions and that the tile's parts of A, B and C exist.
     // Pointers past the last step are made but not read.
     unsafe {
+        if fetch {
+            for i in 0..MR {
+                for j in 0..NV {
+                    V::fetch(at(i, j));
+                }
+            }
+        }
         let mut acc = [[V::zero(); NV]; MR];
         // Keep one pointer for each row. From a single pointer the compiler would derive the others
         // one after the other, and this chain of dependent additions takes as long as the products.

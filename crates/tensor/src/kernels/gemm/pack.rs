@@ -30,6 +30,9 @@ pub unsafe fn pack<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     }
 }
 
+/// How many steps ahead the elements of a step are fetched into the cache.
+const AHEAD: isize = 16;
+
 /// Packs a panel in which the elements of a step are contiguous.
 #[inline(always)]
 unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
@@ -38,8 +41,10 @@ unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     unsafe {
         for p in 0..k {
             let (src, dst) = (src.offset(p as isize * k_stride), dst.add(p * width));
+            let ahead = src.wrapping_offset(AHEAD * k_stride);
             let mut w = 0;
             while w + V::LANES <= valid {
+                V::fetch(ahead.wrapping_add(w));
                 V::load(src.add(w)).store(dst.add(w));
                 w += V::LANES;
             }
@@ -53,24 +58,31 @@ unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     }
 }
 
-/// Packs a panel whose steps are contiguous, by transposing blocks of vectors.
+/// Packs a panel whose steps are contiguous, by transposing blocks of vectors. The blocks that share the
+/// cache lines of the panel are transposed together, along all steps, so that few lines are open at a time.
 #[inline(always)]
 unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     let &Panel { src, stride, width, valid, k, .. } = panel;
-    let mut p = 0;
+    let group = (size_of::<CacheLine>() / size_of::<V>()).max(1);
+    let whole = k - k % V::LANES;
+    let mut end = width.div_ceil(V::LANES);
     // SAFETY: as `pack`. The last block of a row runs into the next row, so blocks are written
     // from the last to the first.
     unsafe {
-        while p + V::LANES <= k {
-            for block in (0..width.div_ceil(V::LANES)).rev() {
-                let w = block * V::LANES;
-                // If no row of a block exists, the block is not read: only its address is computed.
-                let src = src.wrapping_offset(w as isize * stride + p as isize);
-                V::transpose(src, stride, valid.saturating_sub(w), dst.add(p * width + w), width);
+        while end > 0 {
+            let first = end.saturating_sub(group);
+            for p in (0..whole).step_by(V::LANES) {
+                for block in (first..end).rev() {
+                    let w = block * V::LANES;
+                    // If no row of a block exists, the block is not read: only its address is computed.
+                    let src = src.wrapping_offset(w as isize * stride + p as isize);
+                    let dst = dst.add(p * width + w);
+                    V::transpose(src, stride, valid.saturating_sub(w), dst, width);
+                }
             }
-            p += V::LANES;
+            end = first;
         }
-        pack_any::<V>(panel, p, dst);
+        pack_any::<V>(panel, whole, dst);
     }
 }
 

@@ -222,8 +222,12 @@ fn products_around_the_tile_sizes_agree_with_loops() {
 fn products_around_the_block_sizes_agree_with_loops() {
     both(
         &[
-            (193, 37, 401),
-            (389, 5, 809),
+            // Two and three blocks of rows and of steps.
+            (145, 37, 513),
+            (289, 5, 1031),
+            // One block of rows: panels of B are packed one by one.
+            (144, 131, 513),
+            (61, 75, 1030),
             (13, 4111, 3),
             (7, 31, 2111),
             (61, 67, 71),
