@@ -2,6 +2,7 @@
 
 use super::custom::CustomCall;
 use super::op::{Op, Part, PoolWindows};
+use super::slices::Slices;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::{AxisMap, Conv, Float, Shape, Tensor};
@@ -278,6 +279,8 @@ pub(crate) enum Slot<T: Float> {
     /// Recorded nodes that are cotangents of parts of the value.
     #[allow(clippy::box_collection)] // a slot stays small
     Parts(Box<Vec<(Part, u32)>>),
+    /// Cotangents of slices of the value (in walks for numbers).
+    Slices(Box<Slices<T>>),
 }
 
 /// An activation checkpoint: nodes whose values are dropped when the region ends.

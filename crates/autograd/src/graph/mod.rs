@@ -24,6 +24,7 @@ mod operand;
 mod recycle;
 mod scope;
 mod scope_names;
+mod slices;
 mod tape;
 mod var;
 
@@ -52,5 +53,6 @@ pub(crate) use op::{
 pub use operand::{Given, Operand};
 pub use scope::{OpenScope, ScopeResult};
 pub use scope_names::ScopeSummary;
+pub(crate) use slices::Slices;
 pub use tape::Tape;
 pub use var::Var;

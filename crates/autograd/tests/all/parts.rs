@@ -117,3 +117,59 @@ fn gradients_of_parts_of_one_slice_along_two_axes_are_right() {
         assert_eq!(loss.backward().wrt(x).unwrap().to_vec(), wanted);
     }
 }
+
+/// Slices that are large enough to be kept until all are there: in all orders, with gaps and common elements, and
+/// with other contributions between them.
+#[test]
+fn gradients_of_large_slices_are_sums_over_the_slices() {
+    // What is read, from the first to the last: the axis, the start and the length of a slice, or the whole.
+    type Reads = &'static [Option<(usize, usize, usize)>];
+    const WHOLE: Option<(usize, usize, usize)> = None;
+    const fn of(axis: usize, start: usize, len: usize) -> Option<(usize, usize, usize)> {
+        Some((axis, start, len))
+    }
+    let reads: [Reads; 12] = [
+        &[of(1, 0, 5), of(1, 5, 5), of(1, 10, 5), of(1, 15, 5)],
+        &[of(1, 15, 5), of(1, 0, 5), of(1, 10, 5), of(1, 5, 5)],
+        &[of(1, 12, 3), of(1, 2, 4)],
+        &[of(1, 17, 3), of(1, 0, 2)],
+        &[of(1, 3, 6), of(1, 8, 5), of(1, 0, 4)],
+        &[of(1, 3, 6), of(1, 3, 6)],
+        &[of(1, 3, 6), of(1, 4, 2)],
+        &[of(1, 0, 5), WHOLE, of(1, 5, 5)],
+        &[WHOLE, of(1, 0, 5), of(1, 5, 5)],
+        &[of(1, 0, 5), of(1, 7, 5), WHOLE],
+        &[of(0, 0, 40), of(1, 0, 5), of(1, 5, 5), of(0, 20, 20)],
+        &[of(1, 4, 6), of(1, 10, 0), of(1, 10, 3)],
+    ];
+    let shape = [40, 20];
+    let x = Tensor::from_fn(shape, |i| i as f64 / 100.0 - 3.0);
+    for reads in reads {
+        let tape = Tape::new();
+        let watched = tape.watch(x.clone());
+        let mut expected = vec![0.0; 800];
+        let mut loss = tape.constant(0.0);
+        for (number, read) in reads.iter().enumerate() {
+            let factor = number as f64 + 2.0;
+            let (axis, start, len) = read.unwrap_or((0, 0, 40));
+            let part = match read {
+                Some(_) => watched.narrow(axis as isize, start, len),
+                None => watched,
+            };
+            loss = loss + (factor * part * part).sum_all();
+            for (i, sum) in expected.iter_mut().enumerate() {
+                let at = [i / 20, i % 20][axis];
+                if (start..start + len).contains(&at) {
+                    *sum += 2.0 * factor * x.to_vec()[i];
+                }
+            }
+        }
+        let got = loss.backward().wrt(watched).unwrap().to_vec();
+        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            assert!(
+                (got - expected).abs() < 1e-12,
+                "{reads:?}, element {i}: {got}, not {expected}"
+            );
+        }
+    }
+}

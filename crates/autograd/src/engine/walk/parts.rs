@@ -1,9 +1,10 @@
 //! Contributions to a part of a cotangent. The rule of a slice, for example, gives the cotangent of the sliced
 //! elements only. The walk follows views of views down to the value that owns the elements, and adds the part to
-//! the slot of that value. So n slices of one value cost n small additions instead of n sums of whole values.
+//! the slot of that value. So n slices of one value cost n small additions instead of n sums of whole values. A few
+//! large slices without common elements are kept, and joined when the walk reaches the value.
 
 use super::{Aim, Walk};
-use crate::graph::{Arena, Op, Part, Slot, Var, View};
+use crate::graph::{Arena, Op, Part, Slices, Slot, Var, View};
 use smallvec::SmallVec;
 use wengert_tensor::Float;
 
@@ -26,18 +27,31 @@ impl<'t, T: Float> Walk<'t, T> {
             parts.push((part, g.id));
             return self.store(to, Slot::Parts(parts));
         }
+        let shape = *self.tape.arena.borrow().shape(to);
+        let before = match before {
+            Slot::Empty => match Slices::for_part(part) {
+                Some(slices) if slices.fits(part, &g.shape(), &shape) => {
+                    Slot::Slices(Box::new(slices))
+                }
+                _ => return self.accumulate(to, self.tape.assemble(&[(part, g.id)], shape), false),
+            },
+            before => before,
+        };
+        let (tape, g) = (self.tape, self.tape.force(g.id));
         let mut sum = match before {
-            Slot::Empty => {
-                let shape = *self.tape.arena.borrow().shape(to);
-                return self.accumulate(to, self.tape.assemble(&[(part, g.id)], shape), false);
+            Slot::Slices(mut slices) => {
+                if slices.fits(part, &g.shape(), &shape) {
+                    tape.add_in_place(to, &g, || slices.keep(part, &g));
+                    return self.store(to, Slot::Slices(slices));
+                }
+                slices.join(&shape)
             }
             Slot::Value(sum) => sum,
             before => {
                 let pending = self.variable(before, to).expect("not empty");
-                self.tape.force(pending.id)
+                tape.force(pending.id)
             }
         };
-        let (tape, g) = (self.tape, self.tape.force(g.id));
         tape.add_in_place(to, &g, || part.add(&mut sum, &g, tape));
         self.store(to, Slot::Value(sum));
     }

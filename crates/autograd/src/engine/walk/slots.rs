@@ -27,6 +27,10 @@ impl<'t, T: Float> Walk<'t, T> {
     fn recorded_variable(&mut self, slot: Slot<T>, of: u32) -> Option<Var<'t, T>> {
         match slot {
             Slot::Empty | Slot::Value(_) => None,
+            Slot::Slices(slices) => {
+                let shape = *self.tape.arena.borrow().shape(of);
+                Some(self.tape.constant_like(slices.join(&shape), of))
+            }
             Slot::Node(id) => {
                 if self.aim != Aim::Variables {
                     self.pending_slots -= 1;
@@ -91,6 +95,10 @@ impl<'t, T: Float> Walk<'t, T> {
 
     /// Returns the sum of two cotangents: a tensor, or a pending node if one of them is pending.
     fn sum(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
+        let before = match before {
+            Slot::Slices(slices) => Slot::Value(slices.join(self.tape.arena.borrow().shape(to))),
+            before => before,
+        };
         match (before, self.take_value(g, shared)) {
             (Slot::Value(mut sum), Some(g)) => {
                 self.tape.add_in_place(to, &g, || sum += &g);
