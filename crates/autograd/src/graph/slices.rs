@@ -32,7 +32,7 @@ impl<T: Float> Slices<T> {
         let size_of = |slice: &Tensor<T>| slice.shape()[axis as usize];
         let n = shape.numel();
         let large = n >= LEAST && n.saturating_mul(MOST) >= whole.numel();
-        let (above, below) = self.slices.split_at(self.place(start));
+        let (above, below) = self.slices.split_at(self.place_from(start));
         axis == self.axis
             && large
             && above.last().is_none_or(|&(other, _)| start + size <= other)
@@ -42,12 +42,12 @@ impl<T: Float> Slices<T> {
     /// Keeps a slice for which [`fits`](Self::fits) has returned true.
     pub fn keep(&mut self, part: Part, g: &Tensor<T>) {
         let Part::Slice { start, .. } = part else { unreachable!("only slices fit") };
-        let place = self.place(start as usize);
+        let place = self.place_from(start as usize);
         self.slices.insert(place, (start as usize, g.clone()));
     }
 
     /// Returns the place in the list of a slice that begins at this index.
-    fn place(&self, start: usize) -> usize {
+    fn place_from(&self, start: usize) -> usize {
         self.slices.partition_point(|&(other, _)| other > start)
     }
 

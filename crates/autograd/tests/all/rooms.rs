@@ -29,7 +29,7 @@ const METHODS: [&str; 6] =
 
 /// Further calls in lower rooms of methods with the name of one that a higher room adds to their types: the file, the
 /// name, the number of calls, and whose method it is. The scan cannot tell the two apart.
-const HOMONYMS: [(&str, &str, usize, &str); 10] = [
+const HOMONYMS: [(&str, &str, usize, &str); 12] = [
     ("graph/buffers.rs", "apply", 1, "of the changes of buffers"),
     ("graph/given.rs", "broadcast_to", 1, "of tensors"),
     ("graph/index.rs", "index", 2, "of tapes, in this file"),
@@ -40,6 +40,8 @@ const HOMONYMS: [(&str, &str, usize, &str); 10] = [
     ("graph/scope.rs", "record", 1, "of the ended scopes"),
     ("graph/scope_names.rs", "add", 2, "of the register of models"),
     ("graph/scope_names.rs", "flatten", 1, "of options"),
+    ("graph/slices.rs", "broadcast_to", 1, "of tensors"),
+    ("graph/slices.rs", "concat", 1, "of tensors"),
 ];
 
 /// The traits of the standard library that a higher room implements for types of a lower one. They are operators, and
