@@ -63,17 +63,36 @@ struct Tile {
     first: usize,
     /// Number of lanes in use in the last vector.
     last: usize,
-    /// Offsets of the vectors in a plane, if no vector crosses the end of a row.
+    /// Offsets of the first pixels of the vectors in a plane.
     begins: [isize; 4],
-    /// Whether some vectors cross the end of a row and are joined from two rows. `next` has, for
-    /// each vector, the offset of the second load and the first lane that is taken from it. The
+    /// How the vectors are read.
+    reading: Reading,
+    /// For each vector, the offset of the second load and the first lane that is taken from it. The
     /// offset is that of lane 0, so it lies before the start of the row by the number of pixels
     /// that the vector has in the row above. If no tap reads the planes, which are then narrower
     /// than the result, the offset may lie before the plane.
-    joined: bool,
     next: [(isize, usize); 4],
-    /// The runs to be gathered if the vectors are not joined.
+    /// The runs that are gathered one by one.
     runs: Range<usize>,
+}
+
+impl Tile {
+    fn is_gathered(&self) -> bool {
+        matches!(self.reading, Reading::GatheredVectors | Reading::GatheredRuns)
+    }
+}
+
+/// How the vectors of a tile are read.
+#[derive(Clone, Copy, PartialEq)]
+enum Reading {
+    /// In place: no vector crosses the end of a row.
+    InPlace,
+    /// In place. Vectors that cross the end of a row are joined from two rows, for each panel of weights.
+    Joined,
+    /// Gathered in a buffer first. Vectors that cross the end of a row are joined from two rows.
+    GatheredVectors,
+    /// Gathered in a buffer first, run by run: a vector has pixels of three rows or more.
+    GatheredRuns,
 }
 
 impl<T: Gemm> Correlation<T> {
@@ -98,7 +117,7 @@ impl<T: Gemm> Correlation<T> {
             runs: Vec::new(),
         };
         this.cut(vectors, out[1], pitch, parts <= JOINED);
-        if !this.runs.is_empty() {
+        if this.tiles.iter().any(Tile::is_gathered) {
             let width = vectors * kernels.lanes;
             this.longest = (NEAR / (width * size_of::<T>())).max(WORTH);
             this.gathered = (0..this.shifts.len().min(this.longest)).map(|p| p * width).collect();
@@ -114,7 +133,7 @@ impl<T: Gemm> Correlation<T> {
         for tile in pieces(count, count.div_ceil(vectors)) {
             let (first, end) = (tile.start * lanes, pixels.min(tile.end * lanes));
             let (mut begins, mut next) = ([0; 4], [(0, 0); 4]);
-            let (mut crosses, mut joins) = (false, may_join);
+            let (mut crosses, mut joins) = (false, true);
             for (j, vector) in tile.clone().enumerate() {
                 let pixel = vector * lanes;
                 begins[j] = place(pixel) as isize;
@@ -126,8 +145,14 @@ impl<T: Gemm> Correlation<T> {
                     next[j] = (place(pixel + here) as isize - here as isize, here);
                 }
             }
+            let reading = match (crosses, joins) {
+                (false, _) => Reading::InPlace,
+                (true, true) if may_join => Reading::Joined,
+                (true, true) => Reading::GatheredVectors,
+                (true, false) => Reading::GatheredRuns,
+            };
             let start = self.runs.len();
-            let mut pixel = if crosses && !joins { first } else { end };
+            let mut pixel = if reading == Reading::GatheredRuns { first } else { end };
             while pixel < end {
                 self.runs.push(PixelRun { lane: pixel - first, from: place(pixel) });
                 pixel += lanes.min(width - pixel % width);
@@ -137,7 +162,7 @@ impl<T: Gemm> Correlation<T> {
                 first,
                 last: end - (tile.end - 1) * lanes,
                 begins,
-                joined: crosses && joins,
+                reading,
                 next,
                 runs: start..self.runs.len(),
             });
@@ -294,17 +319,29 @@ impl<T: Gemm> Correlation<T> {
                     last: tile.last,
                     accumulate: block.start > 0,
                 };
-                if !tile.runs.is_empty() {
+                if tile.is_gathered() {
                     let pitch = self.gathered.get(1).copied().unwrap_or_default();
                     let runs = &self.runs[tile.runs.clone()];
-                    let job = Gather { runs, src: planes, shifts, pitch, dst: gathered };
-                    // SAFETY: the runs lie in the planes, which have an excess, as has the buffer.
+                    let vectors = if runs.is_empty() { tile.vectors } else { 0 };
+                    let (b, next) = (call.b, call.next);
+                    let job = Gather {
+                        vectors,
+                        b,
+                        next,
+                        runs,
+                        src: planes,
+                        shifts,
+                        pitch,
+                        dst: gathered,
+                    };
+                    // SAFETY: vectors and runs lie in the planes, which have an excess, as has the buffer.
                     unsafe { (self.kernels.gather)(&job) };
                     call.b = [0, 1, 2, 3]
                         .map(|j| gathered.wrapping_add(j * self.kernels.lanes).cast_const());
                     call.shifts = self.gathered.as_ptr();
                 }
-                let kernels = self.kernels.correlate[usize::from(tile.joined)][tile.vectors - 1];
+                let joined = usize::from(tile.reading == Reading::Joined);
+                let kernels = self.kernels.correlate[joined][tile.vectors - 1];
                 for (height, count) in self.panels {
                     if count * height > 0 {
                         call.panels = count;

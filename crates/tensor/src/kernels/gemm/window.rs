@@ -107,8 +107,14 @@ pub struct PixelRun {
     pub from: usize,
 }
 
-/// The arguments of [`gather`]: the pixels of a tile whose vectors consist of several runs.
+/// The arguments of [`gather`]: the pixels of a tile, of which some vectors consist of several runs.
 pub struct Gather<'a, T> {
+    /// The number of vectors, if none has more than two runs; otherwise 0.
+    pub vectors: usize,
+    /// As [`Correlate::b`], for the vectors.
+    pub b: [*const T; 4],
+    /// As [`Correlate::next`]. A vector that is one run has `V::LANES` lanes before the next.
+    pub next: [(*const T, usize); 4],
     /// The runs in ascending order, each at most one vector long.
     pub runs: &'a [PixelRun],
     pub src: *const T,
@@ -126,12 +132,19 @@ pub struct Gather<'a, T> {
 pub unsafe fn gather<V: Vector>(g: &Gather<V::Scalar>) {
     // SAFETY: the caller promises the instructions and room on both sides.
     unsafe {
+        match g.vectors {
+            1 => return gather_vectors::<V, 1>(g),
+            2 => return gather_vectors::<V, 2>(g),
+            3 => return gather_vectors::<V, 3>(g),
+            4 => return gather_vectors::<V, 4>(g),
+            _ => {}
+        }
         match g.runs.len() {
             2 => gather_few::<V, 2>(g),
             3 => gather_few::<V, 3>(g),
             4 => gather_few::<V, 4>(g),
             _ => {
-                let &Gather { runs, src, shifts, pitch, mut dst } = g;
+                let &Gather { runs, src, shifts, pitch, mut dst, .. } = g;
                 for &shift in shifts {
                     let src = src.add(shift);
                     for run in runs {
@@ -144,10 +157,31 @@ pub unsafe fn gather<V: Vector>(g: &Gather<V::Scalar>) {
     }
 }
 
+/// Copies `N` vectors. Each is written once, aligned: a store across two cache lines takes twice as long.
+#[inline(always)]
+unsafe fn gather_vectors<V: Vector, const N: usize>(g: &Gather<V::Scalar>) {
+    let &Gather { b, next, shifts, pitch, mut dst, .. } = g;
+    for &shift in shifts {
+        for j in 0..N {
+            let (from, lane) = next[j];
+            // SAFETY: as `gather`.
+            unsafe {
+                let vector = if lane == V::LANES {
+                    V::load(b[j].add(shift))
+                } else {
+                    V::join(b[j].add(shift), from.add(shift), lane)
+                };
+                vector.store(dst.add(j * V::LANES));
+            }
+        }
+        dst = dst.wrapping_add(pitch);
+    }
+}
+
 /// Copies `R` runs, few enough that their addresses stay in registers.
 #[inline(always)]
 unsafe fn gather_few<V: Vector, const R: usize>(g: &Gather<V::Scalar>) {
-    let &Gather { runs, src, shifts, pitch, dst } = g;
+    let &Gather { runs, src, shifts, pitch, dst, .. } = g;
     let (mut from, mut to) = ([src; R], [dst; R]);
     for i in 0..R {
         from[i] = src.wrapping_add(runs[i].from);
