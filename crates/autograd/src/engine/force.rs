@@ -15,6 +15,10 @@ use wengert_tensor::{
 /// value that several pointwise programs share is not computed many times.
 const LONG: u16 = 32;
 
+/// A single pointwise operation on this many elements is computed as a program, whose result can take the memory of
+/// an operand.
+const LARGE: usize = if cfg!(test) { 64 } else { 1 << 17 };
+
 /// The work that is needed to compute a node.
 enum Plan<T: Float> {
     Done,
@@ -120,6 +124,13 @@ impl<T: Float> Tape<T> {
                     todo.extend(inputs);
                     continue;
                 }
+                Plan::Step(op, x) if self.observer.is_none() && x[0].numel() >= LARGE => {
+                    let shape = x[0].shape();
+                    let step = Instruction { op, args: [0, 1, 2] };
+                    let program =
+                        Program::assemble(x.len(), smallvec![step], smallvec![x.len() as u8]);
+                    (id, Inputs::new(), Made::One(self.last_read(id, &program, x, &shape)))
+                }
                 Plan::Step(op, x) => {
                     let y = match &x[..] {
                         [a] => Tensor::pointwise(op, [a], &a.shape()),
@@ -128,6 +139,9 @@ impl<T: Float> Tape<T> {
                         _ => unreachable!("opcodes have one to three operands"),
                     };
                     (id, x, Made::One(y))
+                }
+                Plan::Program(program, x, shape) if self.observer.is_none() => {
+                    (id, Inputs::new(), Made::One(self.last_read(id, &program, x, &shape)))
                 }
                 Plan::Program(program, x, shape) => {
                     let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
@@ -193,6 +207,14 @@ impl<T: Float> Tape<T> {
                 }
             }
         }
+    }
+
+    /// Computes a node by a program. Operands that no other node reads are released before, so that the
+    /// result can take the memory of one of them.
+    #[track_caller]
+    fn last_read(&self, id: u32, program: &Program, x: Inputs<T>, shape: &Shape) -> Tensor<T> {
+        self.arena.borrow_mut().clear_pending(id);
+        program.map_owned(x, shape)
     }
 
     /// Computes the operation whose first output is the node `first`. The requested node is `id`.

@@ -202,6 +202,12 @@ impl<T: Element> Tensor<T> {
         self.block.data().cast()
     }
 
+    /// Returns whether the tensor has this shape, is contiguous, and its memory belongs to this handle alone.
+    #[inline]
+    pub(crate) fn is_sole(&self, shape: &Shape) -> bool {
+        self.block.is_sole() && self.block.has_shape(shape)
+    }
+
     /// Returns the elements in row-major order, for writing. They are copied first if another tensor shares
     /// them or if the tensor is not contiguous.
     pub fn make_mut(&mut self) -> &mut [T] {
