@@ -49,7 +49,7 @@ impl Program {
         let shape = Shape::new(shape);
         // If the last step reads the input whose memory it writes to, each block is copied. That pays from this size on.
         let copies = shape.numel() * size_of::<T>() >= COPIED;
-        let free = |&i: &usize| inputs[i].is_sole(&shape) && (copies || self.may_replace(i));
+        let free = |&i: &usize| inputs[i].is_owned_with(&shape) && (copies || self.may_replace(i));
         let Some(place) = (0..inputs.len()).find(free) else {
             return self.map(&inputs.iter().collect::<SmallVec<[_; 4]>>(), &shape);
         };

@@ -9,6 +9,7 @@ use super::step::{Instruction, Opcode, Pointwise};
 use super::unary::Unary;
 use crate::machine::{Isa, Kernel, dispatch};
 use crate::number::{Math, block};
+use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 /// Two operations, of which the second alone reads the result of the first.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +52,13 @@ impl Pair {
         }
     }
 
+    /// Returns whether the result may take the place of an operand, where the operands have these numbers. An optimizer
+    /// updates parameters this way.
+    pub(super) fn is_in_place(self, operands: &[u8], operand: u8) -> bool {
+        matches!(self, Pair::AddScaled(_))
+            && operands.iter().filter(|&&other| other == operand).count() == 1
+    }
+
     /// Returns the number of operands.
     #[inline]
     pub(super) fn arity(self) -> usize {
@@ -71,7 +79,8 @@ impl<T: Pointwise> PairStep<T> {
     /// Computes the pair.
     ///
     /// # Safety
-    /// Each operand holds `n` numbers, `out` has room for `n` and overlaps no operand.
+    /// Each operand holds `n` numbers, `out` has room for `n` and overlaps no operand. In place, `out` is one of them: see
+    /// [`Pair::is_in_place`].
     #[inline]
     pub(super) unsafe fn run(self) {
         // SAFETY: the same contract.
@@ -104,14 +113,26 @@ impl<T: Math> Kernel for PairStep<T> {
                 }
                 Pair::AddScaled(c) => {
                     let c = T::narrow(c);
-                    block::zip(
-                        a,
-                        b,
-                        out,
-                        n,
-                        #[inline(always)]
-                        |a, b| a + b * c,
-                    );
+                    if std::ptr::eq(a, out) {
+                        let (sums, b) = (from_raw_parts_mut(out, n), from_raw_parts(b, n));
+                        for (sum, &b) in sums.iter_mut().zip(b) {
+                            *sum = *sum + b * c;
+                        }
+                    } else if std::ptr::eq(b, out) {
+                        let (a, sums) = (from_raw_parts(a, n), from_raw_parts_mut(out, n));
+                        for (sum, &a) in sums.iter_mut().zip(a) {
+                            *sum = a + *sum * c;
+                        }
+                    } else {
+                        block::zip(
+                            a,
+                            b,
+                            out,
+                            n,
+                            #[inline(always)]
+                            |a, b| a + b * c,
+                        );
+                    }
                 }
                 Pair::ScaleProduct(c) => {
                     let c = T::narrow(c);

@@ -207,28 +207,35 @@ impl Program {
     }
 
     /// Returns for each step the target that it may write directly: the step is the target's
-    /// result, and neither this step nor a later one reads the old contents of the target. `sources` has the source that
-    /// each target is, if any.
+    /// result, no later step reads the old contents of the target, and this step does not or may. `sources` has the
+    /// source that each target is, if any.
     fn direct(&self, sources: impl Iterator<Item = Option<usize>>) -> SmallVec<[Option<u8>; 8]> {
         let mut out: SmallVec<[Option<u8>; 8]> = smallvec![None; self.steps.len()];
         for (target, (source, &result)) in sources.zip(&self.results).enumerate() {
             let Some(k) = usize::from(result).checked_sub(self.inputs) else { continue };
-            if out[k].is_none() && source.is_none_or(|source| self.is_read_before(source, k)) {
+            if out[k].is_none() && source.is_none_or(|source| self.may_overwrite(source, k)) {
                 out[k] = Some(target as u8);
             }
         }
         out
     }
 
-    /// Returns whether only steps before step `k` read an input.
-    fn is_read_before(&self, input: usize, k: usize) -> bool {
-        !self.steps[k..].iter().any(|step| step.operands().contains(&(input as u8)))
+    /// Returns whether step `k` may write to the memory of an input: no later step reads the input, and step `k` reads
+    /// it in place or not at all.
+    fn may_overwrite(&self, input: usize, k: usize) -> bool {
+        let reads = |step: &Step| step.operands().contains(&(input as u8));
+        let step = &self.steps[k];
+        let in_place = match step.op {
+            StepOp::One(_) => false,
+            StepOp::Two(pair) => pair.is_in_place(step.operands(), input as u8),
+        };
+        (in_place || !reads(step)) && !self.steps[k + 1..].iter().any(reads)
     }
 
     /// Returns whether the last step, which computes the first result, may write it to the memory of this input.
     pub(crate) fn may_replace(&self, input: usize) -> bool {
         let last = self.steps.len() - 1;
-        usize::from(self.results[0]) == self.inputs + last && self.is_read_before(input, last)
+        usize::from(self.results[0]) == self.inputs + last && self.may_overwrite(input, last)
     }
 }
 

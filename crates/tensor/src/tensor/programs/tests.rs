@@ -116,6 +116,43 @@ fn a_result_that_another_step_reads_is_computed() {
     assert_eq!((p.to_vec(), g.to_vec()), (vec![-1.0; 3], vec![2.0; 3]));
 }
 
+/// Steps that add a product write over one of their operands, unless it is read once more.
+#[test]
+fn updates_in_place_agree_with_loops() {
+    fn check<T: Float>() {
+        let momentum = Program::new(|[p, v, g]| {
+            let v = 0.9 * v + g;
+            [p - 0.1 * v, v]
+        });
+        let again = Program::new(|[p, v, g]| [p - 0.1 * g, v * p + g]);
+        let itself = Program::new(|[p, v, g]| [p + 0.5 * p, v + 0.5 * g]);
+        let of = T::narrow;
+        for n in [0, 1, 77, 512, 1301] {
+            let x = |step: f64| Tensor::<T>::from_fn(&[n], |i| of((i as f64 * step).sin()));
+            let (p, v, g) = (x(0.37), x(0.11), x(0.73));
+            let rows = || p.to_vec().into_iter().zip(v.to_vec()).zip(g.to_vec());
+            let run = |program: &Program| {
+                let (mut p, mut v) = (p.copied(), v.copied());
+                program.update(&mut [&mut p, &mut v], &[&g]);
+                p.to_vec().into_iter().zip(v.to_vec()).collect::<Vec<_>>()
+            };
+            let wanted: Vec<(T, T)> = rows()
+                .map(|((p, v), g)| (v * of(0.9) + g, p))
+                .map(|(v, p)| (p - v * of(0.1), v))
+                .collect();
+            assert_eq!(run(&momentum), wanted);
+            let wanted: Vec<(T, T)> =
+                rows().map(|((p, v), g)| (p - g * of(0.1), v * p + g)).collect();
+            assert_eq!(run(&again), wanted);
+            let wanted: Vec<(T, T)> =
+                rows().map(|((p, v), g)| (p + p * of(0.5), v + g * of(0.5))).collect();
+            assert_eq!(run(&itself), wanted);
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
 /// The result takes the memory of an operand that no other handle holds, has the shape of the result, and is contiguous.
 #[test]
 fn a_result_takes_the_memory_of_an_operand() {
