@@ -15,6 +15,10 @@ use wengert_tensor::{
 /// value that several pointwise programs share is not computed many times.
 const LONG: u16 = 32;
 
+/// A single pointwise operation on at least this many elements is computed in the memory of an operand, if nothing else
+/// reads the operand.
+const LARGE: usize = if cfg!(test) { 64 } else { 1 << 17 };
+
 /// The work that is needed to compute a node.
 enum Plan<T: Float> {
     Done,
@@ -121,13 +125,27 @@ impl<T: Float> Tape<T> {
                     continue;
                 }
                 Plan::Step(op, x) => {
-                    let y = match &x[..] {
-                        [a] => Tensor::pointwise(op, [a], &a.shape()),
-                        [a, b] => Tensor::pointwise(op, [a, b], &a.shape()),
-                        [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
-                        _ => unreachable!("opcodes have one to three operands"),
-                    };
-                    (id, x, Made::One(y))
+                    let large = self.observer.is_none() && x[0].numel() >= LARGE;
+                    if large {
+                        self.arena.borrow_mut().clear_pending(id);
+                    }
+                    if large && x.iter().any(Tensor::is_owned) {
+                        (id, Inputs::new(), Made::One(in_memory_of_operand(op, x)))
+                    } else {
+                        let y = match &x[..] {
+                            [a] => Tensor::pointwise(op, [a], &a.shape()),
+                            [a, b] => Tensor::pointwise(op, [a, b], &a.shape()),
+                            [a, b, c] => Tensor::pointwise(op, [a, b, c], &a.shape()),
+                            _ => unreachable!("opcodes have one to three operands"),
+                        };
+                        (id, x, Made::One(y))
+                    }
+                }
+                Plan::Program(program, x, shape) if self.observer.is_none() => {
+                    // Operands that no other node reads are released before, so that the result can take the memory
+                    // of one of them.
+                    self.arena.borrow_mut().clear_pending(id);
+                    (id, Inputs::new(), Made::One(program.map_owned(x, &shape)))
                 }
                 Plan::Program(program, x, shape) => {
                     let y = program.map(&x.iter().collect::<SmallVec<[_; 4]>>(), &shape);
@@ -328,6 +346,12 @@ impl<T: Float> Tape<T> {
                 .into()
         })
     }
+}
+
+/// Computes one operation as a program, whose result takes the memory of an operand.
+fn in_memory_of_operand<T: Float>(op: Opcode, x: Inputs<T>) -> Tensor<T> {
+    let (step, shape) = (Instruction { op, args: [0, 1, 2] }, x[0].shape());
+    Program::assemble(x.len(), smallvec![step], smallvec![x.len() as u8]).map_owned(x, &shape)
 }
 
 impl<T: Float> Arena<T> {

@@ -162,6 +162,12 @@ impl Block {
             && self.header().view.as_ref().is_none_or(|view| sole(view.owner.header()))
     }
 
+    /// Returns whether the block is no view and this handle is the only one.
+    #[inline]
+    pub fn is_sole(&self) -> bool {
+        self.header().view.is_none() && self.is_unique()
+    }
+
     /// Returns the address of the block that owns the elements. It is equal for blocks that share
     /// memory.
     pub fn owner(&self) -> usize {

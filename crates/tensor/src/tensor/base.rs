@@ -202,6 +202,20 @@ impl<T: Element> Tensor<T> {
         self.block.data().cast()
     }
 
+    /// Returns whether the tensor is contiguous and its memory belongs to this handle alone: it is no view, and there is
+    /// no view of it.
+    #[doc(hidden)]
+    #[inline]
+    pub fn is_owned(&self) -> bool {
+        self.block.is_sole()
+    }
+
+    /// Returns whether the tensor has this shape and [is owned](Tensor::is_owned).
+    #[inline]
+    pub(crate) fn is_owned_with(&self, shape: &Shape) -> bool {
+        self.is_owned() && self.block.has_shape(shape)
+    }
+
     /// Returns the elements in row-major order, for writing. They are copied first if another tensor shares
     /// them or if the tensor is not contiguous.
     pub fn make_mut(&mut self) -> &mut [T] {

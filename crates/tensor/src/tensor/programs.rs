@@ -9,6 +9,10 @@ use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 use smallvec::SmallVec;
 
+/// The smallest number of bytes of a result that is copied block by block to the memory of an operand: fewer
+/// stay in the second cache, where new memory costs no more.
+const COPIED: usize = if cfg!(test) { 1 << 12 } else { 1 << 19 };
+
 impl Program {
     /// Computes the first result of the program, element by element, over inputs that broadcast to `shape`.
     ///
@@ -26,6 +30,41 @@ impl Program {
         // SAFETY: a source for each input, read with `shape`; the result is new and has that shape.
         unsafe { T::evaluate(self, &sources, &[Shared(target)], out.numel()) }
         out
+    }
+
+    /// Computes the same as [`Program::map`]. If one of the inputs has the shape of the result and no other handle, the
+    /// result takes its memory: a program over large tensors then reads and writes less memory.
+    ///
+    /// # Panics
+    /// As [`Program::map`].
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn map_owned<T: Float>(
+        &self,
+        mut inputs: SmallVec<[Tensor<T>; 3]>,
+        shape: &[usize],
+    ) -> Tensor<T> {
+        self.check_inputs(inputs.len());
+        self.check_result();
+        let shape = Shape::new(shape);
+        // If the last step reads the input whose memory it writes to, each block is copied. That pays from this size on.
+        let copies = shape.numel() * size_of::<T>() >= COPIED;
+        let free = |&i: &usize| inputs[i].is_owned_with(&shape) && (copies || self.may_replace(i));
+        let Some(place) = (0..inputs.len()).find(free) else {
+            return self.map(&inputs.iter().collect::<SmallVec<[_; 4]>>(), &shape);
+        };
+        for (i, x) in inputs.iter_mut().enumerate() {
+            if i != place {
+                *x = x.near();
+            }
+        }
+        let target = inputs[place].fresh_ptr();
+        let mut sources = sources(&inputs, shape);
+        sources[place] = NumberSource::new(target.cast_const(), None);
+        // SAFETY: a source for each input, read with `shape`. The target has this shape, is not shared with another
+        // handle, and is read only at the position that is written.
+        unsafe { T::evaluate(self, &sources, &[Shared(target)], shape.numel()) }
+        inputs.swap_remove(place)
     }
 
     /// Computes the program in place: `targets` are its first inputs, `inputs` are the further ones, and
@@ -172,3 +211,6 @@ fn sources<T: Float>(inputs: &[Tensor<T>], shape: Shape) -> SmallVec<[NumberSour
     }
     sources
 }
+
+#[cfg(test)]
+mod tests;

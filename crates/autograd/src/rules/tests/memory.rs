@@ -289,3 +289,41 @@ fn gradients_of_all_parts_of_a_value_are_one_node() {
     let whole = |id: &u32| [2000, 3000].contains(&arena.shape(*id).numel());
     assert!((from as u32..arena.len()).filter(whole).count() < 20);
 }
+
+/// The derivative of tanh is computed from the result, which nothing reads afterwards.
+#[test]
+fn a_cotangent_takes_the_memory_of_the_last_value_that_its_program_reads() {
+    for held in [false, true] {
+        let tape = Tape::<f64>::new();
+        let x = tape.watch(any(&[20, 5], 1));
+        let y = (x * 1.5 + 0.25).tanh();
+        let loss = y.sum_all();
+        loss.value();
+        let storage = tape.arena.borrow().values[y.id as usize].as_ref().map(Tensor::storage_id);
+        let value = held.then(|| y.value());
+        let before = value.as_ref().map(Tensor::copied);
+        let gradients = loss.backward();
+        let g = gradients.wrt(x).expect("x is watched");
+        assert_eq!(storage == Some(g.storage_id()), !held);
+        assert_eq!(value, before);
+        let plain = |x: &f64| 1.5 * (1.0 - (1.5 * x + 0.25).tanh().powi(2));
+        let inputs = any(&[20, 5], 1).to_vec();
+        assert!(g.to_vec().iter().zip(&inputs).all(|(g, x)| (g - plain(x)).abs() < 1e-14));
+    }
+}
+
+/// A single operation on many elements is computed in the memory of an operand, too.
+#[test]
+fn a_large_operation_takes_the_memory_of_an_operand() {
+    let tape = Tape::<f64>::new();
+    let (x, w) = (tape.watch(any(&[40, 5], 1)), tape.watch(any(&[5, 40], 2)));
+    let product = x.matmul(w);
+    let y = product.relu();
+    let loss = (y * y).sum_all();
+    let gradients = loss.backward();
+    let (a, b) = (any(&[40, 5], 1), any(&[5, 40], 2));
+    let relu = a.matmul(&b).relu();
+    let expected = (&relu + &relu).matmul(&b.t());
+    let got = gradients.wrt(x).expect("x is watched");
+    assert!(got.to_vec().iter().zip(expected.to_vec()).all(|(g, e)| (g - e).abs() < 1e-12));
+}

@@ -2,6 +2,8 @@
 
 mod binary;
 mod expr;
+mod far;
+mod pair;
 mod program;
 mod single;
 mod step;

@@ -4,6 +4,7 @@
 //! innermost cache, so an expression of ten steps reads its inputs once and writes its result once.
 
 use super::expr::{Expr, steps_of};
+use super::pair::{Pair, PairStep};
 use super::step::{Instruction, Opcode, Pointwise, PointwiseStep};
 use super::unary::Unary;
 use crate::kernels::blocks::{BLOCK, BlockReader, NumberSource};
@@ -29,7 +30,7 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Program {
     inputs: usize,
-    steps: SmallVec<[Instruction; 8]>,
+    steps: SmallVec<[Step; 8]>,
     /// The operand numbers of the results.
     results: SmallVec<[u8; 4]>,
     /// For each step, the register that its result is written to.
@@ -80,6 +81,7 @@ impl Program {
             results.iter().all(|&r| usize::from(r) < operands),
             "program: results {results:?} must be among its {operands} operands"
         );
+        let steps = paired(inputs, &steps, &mut results);
         let (registers, width) = allocate(inputs, &steps, &results);
         Program { inputs, steps, results, registers, width }
     }
@@ -115,14 +117,14 @@ impl Program {
     /// # Safety
     /// There is a source for each input, with `n` numbers in its layout, and no more targets than
     /// results, each with room for `n` numbers. Targets overlap neither each other nor a source, but
-    /// target `i` may be source `i`, in order.
+    /// a target may be a source that is in order.
     pub(crate) unsafe fn evaluate_here<T: Pointwise>(
         &self,
         sources: &[NumberSource<T>],
         targets: &[Shared<T>],
         n: usize,
     ) {
-        let in_place = targets.iter().zip(sources).any(|(t, s)| std::ptr::eq(t.0, s.base));
+        let in_place = targets.iter().any(|target| source_of(target, sources).is_some());
         let streaming = !in_place && is_streamed(n * size_of::<T>());
         ranges(n, cost(&[n, self.steps.len() + 1]), BLOCK, |range| {
             let streaming = streaming.then(Streaming::new);
@@ -155,10 +157,9 @@ impl Program {
             .enumerate()
             .map(|(i, source)| BlockReader::new(source, range.start, block_of(self.width + i)))
             .collect();
-        let in_place = targets.iter().zip(sources).any(|(t, s)| std::ptr::eq(t.0, s.base));
         let direct = match streaming {
             Some(_) => smallvec![None; self.steps.len()],
-            None => self.direct(targets.len(), in_place),
+            None => self.direct(targets.iter().map(|target| source_of(target, sources))),
         };
         let mut at: SmallVec<[*const T; 16]> =
             smallvec![std::ptr::null(); self.inputs + self.steps.len()];
@@ -180,7 +181,14 @@ impl Program {
                 // SAFETY: operands were set above or by earlier steps, each with `n` numbers; a
                 // register or target is written only when no later step reads what it held
                 // (`allocate`, `direct`).
-                unsafe { PointwiseStep { op: step.op, args, out, n }.run() };
+                unsafe {
+                    match step.op {
+                        StepOp::One(op) => PointwiseStep { op, args, out, n }.run(),
+                        StepOp::Two(pair) => {
+                            PairStep { pair, args: [args[0], args[1]], out, n }.run();
+                        }
+                    }
+                }
                 at[self.inputs + k] = out;
             }
             for (target, &result) in targets.iter().zip(&self.results) {
@@ -199,25 +207,114 @@ impl Program {
     }
 
     /// Returns for each step the target that it may write directly: the step is the target's
-    /// result, and neither this step nor a later one reads the old contents of the target.
-    fn direct(&self, targets: usize, in_place: bool) -> SmallVec<[Option<u8>; 8]> {
+    /// result, no later step reads the old contents of the target, and this step does not or may. `sources` has the
+    /// source that each target is, if any.
+    fn direct(&self, sources: impl Iterator<Item = Option<usize>>) -> SmallVec<[Option<u8>; 8]> {
         let mut out: SmallVec<[Option<u8>; 8]> = smallvec![None; self.steps.len()];
-        for (target, &result) in self.results[..targets].iter().enumerate() {
+        for (target, (source, &result)) in sources.zip(&self.results).enumerate() {
             let Some(k) = usize::from(result).checked_sub(self.inputs) else { continue };
-            let reads = |s: &Instruction| s.args[..s.op.arity()].contains(&(target as u8));
-            if out[k].is_none() && !(in_place && self.steps[k..].iter().any(reads)) {
+            if out[k].is_none() && source.is_none_or(|source| self.may_overwrite(source, k)) {
                 out[k] = Some(target as u8);
             }
         }
         out
     }
+
+    /// Returns whether step `k` may write to the memory of an input: no later step reads the input, and step `k` reads
+    /// it in place or not at all.
+    fn may_overwrite(&self, input: usize, k: usize) -> bool {
+        let reads = |step: &Step| step.operands().contains(&(input as u8));
+        let step = &self.steps[k];
+        let in_place = match step.op {
+            StepOp::One(_) => false,
+            StepOp::Two(pair) => pair.is_in_place(step.operands(), input as u8),
+        };
+        (in_place || !reads(step)) && !self.steps[k + 1..].iter().any(reads)
+    }
+
+    /// Returns whether the last step, which computes the first result, may write it to the memory of this input.
+    pub(crate) fn may_replace(&self, input: usize) -> bool {
+        let last = self.steps.len() - 1;
+        usize::from(self.results[0]) == self.inputs + last && self.may_overwrite(input, last)
+    }
+}
+
+/// Returns the number of the source that a target is.
+fn source_of<T>(target: &Shared<T>, sources: &[NumberSource<T>]) -> Option<usize> {
+    sources.iter().position(|source| std::ptr::eq(source.base, target.0))
+}
+
+/// A step of a program, with the numbers of its operands.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    op: StepOp,
+    args: [u8; 3],
+}
+
+#[derive(Clone, Copy, Debug)]
+enum StepOp {
+    One(Opcode),
+    Two(Pair),
+}
+
+impl Step {
+    fn operands(&self) -> &[u8] {
+        let arity = match self.op {
+            StepOp::One(op) => op.arity(),
+            StepOp::Two(pair) => pair.arity(),
+        };
+        &self.args[..arity]
+    }
+}
+
+/// Makes the steps of a program: one for each instruction, or one for two of which the second alone reads the result
+/// of the first. Renames the results accordingly.
+fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[Step; 8]> {
+    // How often the result of each instruction is read.
+    let mut readers: SmallVec<[u8; 16]> = smallvec![0; list.len()];
+    let operands = list.iter().flat_map(|next| &next.args[..next.op.arity()]);
+    for &operand in operands.chain(&*results) {
+        if let Some(k) = usize::from(operand).checked_sub(inputs) {
+            readers[k] = readers[k].saturating_add(1);
+        }
+    }
+    // The pairs, at the place of the second instruction, and the first instructions of pairs.
+    let mut pairs: SmallVec<[Option<(Pair, [u8; 2])>; 8]> = smallvec![None; list.len()];
+    let mut joined: SmallVec<[bool; 16]> = smallvec![false; list.len()];
+    for (k, &second) in list.iter().enumerate() {
+        for at in 0..second.op.arity().min(2) {
+            let Some(j) = usize::from(second.args[at]).checked_sub(inputs) else { continue };
+            if readers[j] == 1 && pairs[j].is_none() && pairs[k].is_none() {
+                pairs[k] = Pair::of(list[j], at, second);
+                joined[j] = pairs[k].is_some();
+            }
+        }
+    }
+    // The new number of each operand.
+    let mut names: SmallVec<[u8; 16]> = (0..inputs as u8).collect();
+    let mut steps = SmallVec::new();
+    for (k, next) in list.iter().enumerate() {
+        names.push((inputs + steps.len()) as u8);
+        let new = |a: u8| names.get(usize::from(a)).copied().unwrap_or_default();
+        match pairs[k] {
+            _ if joined[k] => {}
+            Some((pair, [a, b])) => {
+                steps.push(Step { op: StepOp::Two(pair), args: [new(a), new(b), 0] });
+            }
+            None => steps.push(Step { op: StepOp::One(next.op), args: next.args.map(new) }),
+        }
+    }
+    for result in results {
+        *result = names[usize::from(*result)];
+    }
+    steps
 }
 
 /// Assigns a register to each step. A register is reused after the last reader of its contents.
-fn allocate(inputs: usize, steps: &[Instruction], results: &[u8]) -> (SmallVec<[u8; 8]>, usize) {
+fn allocate(inputs: usize, steps: &[Step], results: &[u8]) -> (SmallVec<[u8; 8]>, usize) {
     let mut last: SmallVec<[usize; 16]> = (0..steps.len()).collect();
     for (k, step) in steps.iter().enumerate() {
-        for &a in &step.args[..step.op.arity()] {
+        for &a in step.operands() {
             if let Some(operand) = usize::from(a).checked_sub(inputs) {
                 last[operand] = k;
             }

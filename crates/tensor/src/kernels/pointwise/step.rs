@@ -1,6 +1,8 @@
 //! One step of a program over contiguous numbers, with the best instruction set of this machine.
 
 use super::binary::{self, Binary};
+use super::far::{FarStep, PIECE, Piece};
+use super::pair::PairStep;
 use super::unary::{self, Unary};
 use crate::machine::{Isa, Kernel, Shared, Streaming, dispatch, is_streamed, ranges};
 use crate::number::Math;
@@ -85,19 +87,21 @@ pub(crate) unsafe fn in_parallel<T: Pointwise>(
 }
 
 /// Applies a step piece by piece: a piece of the result is computed in the innermost cache and then written
-/// past the caches. The stores of a piece wait in the store buffer while the next piece is computed.
+/// past the caches.
 ///
 /// # Safety
 /// As [`PointwiseStep::run`].
 unsafe fn streamed<T: Pointwise>(step: &PointwiseStep<T>) {
-    const PIECE: usize = 512;
-    #[repr(align(64))]
-    struct Aligned<T>([MaybeUninit<T>; PIECE]);
-    let mut piece = Aligned::<T>([MaybeUninit::uninit(); PIECE]);
-    let piece = piece.0.as_mut_ptr().cast::<T>();
-    let streaming = Streaming::new();
-    for start in (0..step.n).step_by(PIECE) {
-        let n = PIECE.min(step.n - start);
+    if let (Opcode::Binary(op), [a, b, _]) = (step.op, step.args) {
+        // SAFETY: the same contract.
+        if unsafe { T::far_step(FarStep { op, args: [a, b], out: step.out, n: step.n }) } {
+            return;
+        }
+    }
+    let (mut piece, streaming) = (Piece::new(), Streaming::new());
+    let (piece, size) = (piece.start::<T>(), PIECE / size_of::<T>());
+    for start in (0..step.n).step_by(size) {
+        let n = size.min(step.n - start);
         let args = step.args.map(|p| p.wrapping_add(start));
         // SAFETY: by the contract; the piece has room for `n` numbers, and the step writes them.
         unsafe {
@@ -122,11 +126,32 @@ pub trait Pointwise: Math {
     /// As [`PointwiseStep::run`].
     #[doc(hidden)]
     unsafe fn wide_step(step: &PointwiseStep<Self>);
+
+    /// Computes a pair of operations.
+    ///
+    /// # Safety
+    /// As [`PairStep::run`].
+    #[doc(hidden)]
+    unsafe fn pair_step(step: PairStep<Self>);
+
+    /// Computes an operation of arithmetic, whose result is written past the caches. Returns false for other operations.
+    ///
+    /// # Safety
+    /// As [`FarStep::dispatch`].
+    #[doc(hidden)]
+    unsafe fn far_step(step: FarStep<Self>) -> bool;
 }
 
 impl Pointwise for f64 {
     unsafe fn step(step: PointwiseStep<f64>) {
         dispatch(step);
+    }
+    unsafe fn pair_step(step: PairStep<f64>) {
+        step.dispatch();
+    }
+    unsafe fn far_step(step: FarStep<f64>) -> bool {
+        // SAFETY: the same contract.
+        unsafe { step.dispatch() }
     }
     #[inline(never)]
     unsafe fn wide_step(step: &PointwiseStep<f64>) {
@@ -137,6 +162,13 @@ impl Pointwise for f64 {
 impl Pointwise for f32 {
     unsafe fn step(step: PointwiseStep<f32>) {
         dispatch(step);
+    }
+    unsafe fn pair_step(step: PairStep<f32>) {
+        step.dispatch();
+    }
+    unsafe fn far_step(step: FarStep<f32>) -> bool {
+        // SAFETY: the same contract.
+        unsafe { step.dispatch() }
     }
     #[inline(never)]
     unsafe fn wide_step(step: &PointwiseStep<f32>) {

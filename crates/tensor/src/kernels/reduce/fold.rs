@@ -179,27 +179,53 @@ impl<T: Numeric, R: Reducer<T>> Kernel for Streams<'_, T, R> {
     type Output = [T; STREAMS];
     #[inline(always)]
     fn run<I: Isa>(self) -> [T; STREAMS] {
-        let mut waiting = [[R::empty(); STREAMS]; (BLOCK / LEAF).ilog2() as usize + 1];
+        let mut waiting = [[[R::empty(); LANES]; LEVELS]; STREAMS];
         for leaf in 0..BLOCK / LEAF {
             let starts = from_fn(|stream| stream * BLOCK + leaf * LEAF);
-            let mut sums = leaves::<T, R, I>(self.x, starts, self.shift);
-            let carries = leaf.trailing_ones() as usize;
-            for left in &waiting[..carries] {
-                sums = from_fn(|stream| R::join(left[stream], sums[stream]));
+            let sums = leaves::<T, R, I>(self.x, starts, self.shift);
+            for (waiting, sums) in waiting.iter_mut().zip(&sums) {
+                carry::<T, R>(waiting, leaf, sums);
             }
-            waiting[carries] = sums;
         }
-        waiting[waiting.len() - 1]
+        from_fn(|stream| across::<T, R>(&waiting[stream][LEVELS - 1]))
     }
 }
 
-/// Reduces a whole leaf in each stream, as [`leaf`] does, by four rows of each stream in turn.
+/// Number of levels of the tree inside a block, above the leaves.
+const LEVELS: usize = (BLOCK / LEAF).ilog2() as usize + 1;
+
+/// Adds the accumulators of leaf number `leaf` to those that wait on each level, as a binary counter carries.
+#[inline(always)]
+fn carry<T: Numeric, R: Reducer<T>>(
+    waiting: &mut [[T; LANES]; LEVELS],
+    leaf: usize,
+    sums: &[T; LANES],
+) {
+    let carries = leaf.trailing_ones() as usize;
+    let mut sums = *sums;
+    for left in &waiting[..carries] {
+        sums = joined::<T, R>(left, &sums);
+    }
+    waiting[carries] = sums;
+}
+
+/// Combines two sets of accumulators.
+#[inline(always)]
+fn joined<T: Numeric, R: Reducer<T>>(a: &[T; LANES], b: &[T; LANES]) -> [T; LANES] {
+    let mut sums = *b;
+    for lane in 0..LANES {
+        sums[lane] = R::join(a[lane], sums[lane]);
+    }
+    sums
+}
+
+/// Reduces a whole leaf in each stream to accumulators, as [`leaf`] does, by four rows of each stream in turn.
 #[inline(always)]
 fn leaves<T: Numeric, R: Reducer<T>, I: Isa>(
     x: &[T],
     starts: [usize; STREAMS],
     shift: T,
-) -> [T; STREAMS] {
+) -> [[T; LANES]; STREAMS] {
     let shift = |_| shift;
     let leaves = starts.map(|start| &x[start..start + LEAF]);
     let mut sums = [[R::empty(); LANES]; STREAMS];
@@ -216,39 +242,39 @@ fn leaves<T: Numeric, R: Reducer<T>, I: Isa>(
             one_row::<T, R, I>(&leaves[stream][r * LANES..], shift, &mut sums[stream]);
         }
     }
-    from_fn(|stream| across::<T, R>(&sums[stream]))
+    sums
 }
 
 /// Reduces at most `BLOCK` numbers. Leaves are combined as a binary counter carries, which gives
-/// the tree of `line` without recursion.
+/// the tree of `line` without recursion. Lanes stay apart until the end: to combine the lanes of each leaf would take
+/// about as long as to read it.
 #[inline(always)]
 pub(super) fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
-    let mut waiting = [R::empty(); (BLOCK / LEAF).ilog2() as usize + 1];
+    if x.len() <= LEAF {
+        return across::<T, R>(&leaf::<T, R, I>(x, shift));
+    }
+    let mut waiting = [[R::empty(); LANES]; LEVELS];
     let mut count = 0usize;
     for piece in x.chunks(LEAF) {
-        let mut sum = leaf::<T, R, I>(piece, shift);
-        let carries = count.trailing_ones() as usize;
-        for &left in &waiting[..carries] {
-            sum = R::join(left, sum);
-        }
-        waiting[carries] = sum;
+        carry::<T, R>(&mut waiting, count, &leaf::<T, R, I>(piece, shift));
         count += 1;
     }
     let mut level = count.trailing_zeros() as usize;
-    let mut sum = waiting[level];
+    let mut sums = waiting[level];
     count >>= level + 1;
     while count != 0 {
         level += 1;
         if count & 1 == 1 {
-            sum = R::join(waiting[level], sum);
+            sums = joined::<T, R>(&waiting[level], &sums);
         }
         count >>= 1;
     }
-    sum
+    across::<T, R>(&sums)
 }
 
+/// Reduces at most `LEAF` numbers to accumulators.
 #[inline(always)]
-fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
+fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> [T; LANES] {
     let mut sums = [R::empty(); LANES];
     let rows = x.len() / LANES;
     if rows > 0 {
@@ -270,7 +296,7 @@ fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
             sums[lane] = R::join(sums[lane], if padding { R::empty() } else { lifted });
         }
     }
-    across::<T, R>(&sums)
+    sums
 }
 
 /// Combines the accumulators by repeated halving.

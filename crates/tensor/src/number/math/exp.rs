@@ -70,12 +70,19 @@ pub fn exp_m1<T: Math, I: Isa>(x: T) -> T {
 }
 
 /// Computes tanh |x| = (e²ˣ - 1) / (e²ˣ - 1 + 2), or a polynomial near zero, where the quotient has
-/// too many rounding errors, and applies the sign of x.
+/// too many rounding errors, and applies the sign of x. An error of e²ˣ changes the quotient less and less as x grows,
+/// so the polynomial of eʳ and the product k ln 2 may be less precise than for eˣ.
 #[inline(always)]
 pub fn tanh<T: Math, I: Isa>(x: T) -> T {
     let a = x.magnitude();
     let a = if a > T::K.tanh_one { T::K.tanh_one } else { a };
-    let (p, k) = reduce::<T, I>(a + a);
+    let k = (a + a).fma::<I>(T::K.log2_e, T::K.magic);
+    let n = k - T::K.magic;
+    let mut r = a + a;
+    for &part in T::K.tanh_ln_2 {
+        r = n.fma::<I>(-part, r);
+    }
+    let p = (r * r).fma::<I>(polynomial::<T, I>(r, T::K.tanh_exp), r);
     let s = T::exp2(k, 0);
     let e = p.fma::<I>(s, s - T::K.one);
     let z = a * a;

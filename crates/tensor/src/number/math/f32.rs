@@ -47,9 +47,12 @@ impl Real for f32 {
         ln_2: [0.693115234375, 3.19461832987e-5],
         exp_range: [-105.0, 89.0],
         exp_m1_range: [-20.0, 89.0],
-        // Relative error of tanh 2⁻³⁰.
-        tanh: &[-0.3333331943, 0.1333223134, -0.05370158702, 0.01931499131],
-        tanh_small: 0.36,
+        // Relative error of tanh 2⁻²⁶ below 0.3.
+        tanh: &[-0.3333306294, 0.1331490819, -0.05037230447],
+        tanh_small: 0.3,
+        // Relative error of eʳ 2⁻²⁸.
+        tanh_exp: &[0.4999999341, 0.1666652011, 0.04166839422, 0.008368780418, 0.001381446685],
+        tanh_ln_2: &[std::f32::consts::LN_2],
         tanh_one: 10.0,
         // Relative error of erf 2⁻²⁹ below 1, 2⁻²⁶ above.
         erf: &[

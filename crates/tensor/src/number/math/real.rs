@@ -26,10 +26,14 @@ pub struct Constants<T: 'static> {
     pub exp_range: [T; 2],
     /// The range of x in which eˣ - 1 may be neither -1 nor infinite. Arguments are clamped to it.
     pub exp_m1_range: [T; 2],
-    /// (tanh(x)/x - 1) / x² as a polynomial in x², for x up to 0.36.
+    /// (tanh(x)/x - 1) / x² as a polynomial in x², for x up to `tanh_small`.
     pub tanh: &'static [T],
-    /// 0.36: the polynomial of tanh is used below this magnitude.
+    /// The polynomial of tanh is used below this magnitude.
     pub tanh_small: T,
+    /// (eʳ - 1 - r) / r² as a polynomial, for tanh.
+    pub tanh_exp: &'static [T],
+    /// ln 2 in as many parts as tanh needs.
+    pub tanh_ln_2: &'static [T],
     /// From this number on tanh rounds to 1.
     pub tanh_one: T,
     /// erf(x)/x - 1 as a polynomial in x², for x up to 1.
