@@ -11,6 +11,7 @@
 //! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
 //! although other crates can hardly construct its arguments.
 
+use super::batch_norm::{self, BatchNormGradient};
 use super::blocks::NumberSource;
 use super::conv::{self, ConvSizes};
 use super::gemm::{self, Gemm, MatRef};
@@ -78,6 +79,25 @@ pub trait FloatKernels: Pointwise + Gemm {
     fn layer_norm_gradient(
         of: LayerNormGradient<'_, Self>,
         n: usize,
+        gx: &mut [Self],
+        affine: [&mut [Self]; 2],
+    );
+    /// Normalises the channels of images [n, c, inner]. Also writes their means and variances.
+    #[doc(hidden)]
+    fn batch_norm(
+        x: &[Self],
+        sizes: [usize; 3],
+        affine: [&[Self]; 2],
+        eps: f64,
+        y: &mut [Self],
+        statistics: [&mut [Self]; 2],
+    );
+    /// Computes the gradients of normalised channels.
+    #[doc(hidden)]
+    fn batch_norm_gradient(
+        of: BatchNormGradient<'_, Self>,
+        sizes: [usize; 3],
+        eps: f64,
         gx: &mut [Self],
         affine: [&mut [Self]; 2],
     );
@@ -167,6 +187,25 @@ macro_rules! float_kernels {
                 affine: [&mut [$t]; 2],
             ) {
                 rows::layer_norm_gradient(of, n, gx, affine);
+            }
+            fn batch_norm(
+                x: &[$t],
+                sizes: [usize; 3],
+                affine: [&[$t]; 2],
+                eps: f64,
+                y: &mut [$t],
+                statistics: [&mut [$t]; 2],
+            ) {
+                batch_norm::batch_norm(x, sizes, affine, eps, y, statistics);
+            }
+            fn batch_norm_gradient(
+                of: BatchNormGradient<'_, $t>,
+                sizes: [usize; 3],
+                eps: f64,
+                gx: &mut [$t],
+                affine: [&mut [$t]; 2],
+            ) {
+                batch_norm::batch_norm_gradient(of, sizes, eps, gx, affine);
             }
             fn moments(x: &[$t], sizes: [usize; 4], divisor: f64, results: [&mut [$t]; 2]) {
                 rows::moments(x, sizes, divisor, results);

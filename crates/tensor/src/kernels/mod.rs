@@ -8,6 +8,7 @@
 //! `compiled` lists the kernels that are compiled once for each type. Families of kernels import
 //! from `blocks`, `gemm`, `lanes` and `reduce`; only `matmul` imports from `compiled`.
 
+pub(crate) mod batch_norm;
 mod blocks;
 mod compare;
 mod compiled;

@@ -1,9 +1,10 @@
-//! Functions that normalise lines: softmax and layer normalisation, and the gradients that their rules need.
+//! Functions that normalise lines or channels: softmax, layer and batch normalisation, and the gradients that their rules need.
 
 #[cfg(test)]
 mod tests;
 
 use super::{Float, Tensor};
+use crate::kernels::batch_norm::BatchNormGradient;
 use crate::kernels::rows::{LONGEST, LayerNormGradient};
 use crate::layout::Shape;
 use crate::shapes::{self, OrPanic};
@@ -173,6 +174,73 @@ impl<T: Float> Tensor<T> {
         };
         T::layer_norm_gradient(of, n, gx.fresh_mut(), sums);
         (gx, affine)
+    }
+}
+
+/// Batch normalisation.
+impl<T: Float> Tensor<T> {
+    /// Normalises each channel of [N, C, …] to mean 0 and variance 1 over all other axes, then scales and shifts it by
+    /// its numbers of weight and bias \[C\]. Returns the result, and the mean and the variance (with 1 / n), which keep
+    /// the other axes with size 1.
+    ///
+    /// # Panics
+    /// If there are fewer than two axes, weight or bias have another shape, or there is a bias without a weight.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn batch_norm_with_statistics(&self, affine: [Option<&Self>; 2], eps: f64) -> [Self; 3] {
+        let shape = self.shape();
+        let [weight_shape, bias_shape] = affine.map(|x| x.map(Tensor::shape));
+        let affine_shapes = [weight_shape.as_ref(), bias_shape.as_ref()];
+        let kept = shapes::batch_norm(&shape, affine_shapes).or_panic();
+        let x = self.contiguous();
+        let [weight, bias] = affine.map(|x| x.map(Tensor::contiguous));
+        if x.numel() == 0 {
+            let nothing = Tensor::full_of(&kept, T::of(f64::NAN));
+            return [x, nothing.clone(), nothing];
+        }
+        let mut y = Tensor::empty(shape);
+        let (mut mean, mut variance) = (Tensor::empty(kept), Tensor::empty(kept));
+        let affine = [&weight, &bias].map(|x| x.as_ref().map_or(&[][..], slice));
+        let statistics = [mean.fresh_mut(), variance.fresh_mut()];
+        T::batch_norm(slice(&x), shape.around(1), affine, eps, y.fresh_mut(), statistics);
+        [y, mean, variance]
+    }
+
+    /// Returns the gradients of [`batch_norm_with_statistics`](Tensor::batch_norm_with_statistics) by x, which is
+    /// `self`, by weight and by bias, from the mean, the variance and the gradient of the result.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn batch_norm_gradient(
+        &self,
+        [mean, variance, gy]: [&Self; 3],
+        weight: Option<&Self>,
+        eps: f64,
+    ) -> [Self; 3] {
+        let shape = self.shape();
+        let of_weight = weight.map(Tensor::shape);
+        let kept = shapes::batch_norm(&shape, [of_weight.as_ref(), None]).or_panic();
+        let fits = mean.shape() == kept && variance.shape() == kept && gy.shape() == shape;
+        assert!(fits, "batch_norm_gradient: wrong shapes");
+        let [x, mean, variance, gy] = [self, mean, variance, gy].map(Tensor::contiguous);
+        let weight = weight.map(Tensor::contiguous);
+        let of = BatchNormGradient {
+            x: slice(&x),
+            mean: slice(&mean),
+            variance: slice(&variance),
+            gy: slice(&gy),
+            weight: weight.as_ref().map_or(&[], slice),
+        };
+        let mut gx = Tensor::empty(shape);
+        let [mut gw, mut gb] = [(); 2].map(|()| Tensor::empty(Shape::new(&shape[1..2])));
+        let affine = [gw.fresh_mut(), gb.fresh_mut()];
+        if shape.numel() == 0 {
+            for g in affine {
+                g.fill(T::of(0.0));
+            }
+        } else {
+            T::batch_norm_gradient(of, shape.around(1), eps, gx.fresh_mut(), affine);
+        }
+        [gx, gw, gb]
     }
 }
 
