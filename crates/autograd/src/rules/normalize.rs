@@ -25,14 +25,15 @@ impl Normalize {
                 let (gx, affine) = x[0].layer_norm_gradient(axes as usize, of, x.get(4));
                 [gx].into_iter().chain(affine.into_iter().flatten()).collect()
             }
-            Normalize::Batch { eps } => x[0]
-                .batch_norm_with_statistics([x.get(1), x.get(2)], eps.get())
-                .into_iter()
-                .collect(),
-            Normalize::BatchGradient { eps } => x[0]
-                .batch_norm_gradient([&x[1], &x[2], &x[3]], x.get(4), eps.get())
-                .into_iter()
-                .collect(),
+            Normalize::Batch { eps } => {
+                let affine = [x.get(3), x.get(4)];
+                smallvec![x[0].batch_norm([&x[1], &x[2]], affine, eps.get(), None, false)]
+            }
+            Normalize::BatchGradient { eps } => {
+                let of = [&x[1], &x[2], &x[3]];
+                let (all, _) = x[0].batch_norm_gradient(of, x.get(4), eps.get(), None, false);
+                all.into_iter().collect()
+            }
         }
     }
 
@@ -40,9 +41,10 @@ impl Normalize {
         match (self, arg) {
             (Normalize::Moments { .. }, _) => Reads::X0.and(Reads::Y0),
             // The bias is a summand.
-            (Normalize::Layer { .. } | Normalize::Batch { .. }, 2) => Reads::NOTHING,
-            (Normalize::Layer { .. } | Normalize::Batch { .. }, _) => {
-                Reads::X0.and(Reads::X1).and(Reads::Y1).and(Reads::Y2)
+            (Normalize::Layer { .. }, 2) | (Normalize::Batch { .. }, 4) => Reads::NOTHING,
+            (Normalize::Layer { .. }, _) => Reads::X0.and(Reads::X1).and(Reads::Y1).and(Reads::Y2),
+            (Normalize::Batch { .. }, _) => {
+                Reads::X0.and(Reads::X1).and(Reads::X2).and(Reads::X3)
             }
             (Normalize::LayerGradient { .. } | Normalize::BatchGradient { .. }, _) => Reads::ALL,
         }
@@ -115,55 +117,52 @@ fn layer_gradient<'t, T: Float>(c: &Call<'_, 't, T>, axes: u8) -> Cotangents<'t,
     of.cotangents([output(0), output(1), output(2)]).wanted(c)
 }
 
-/// y = (x - mean) · inv ⊙ w + b with inv = 1 / √(variance + ε).
+/// y = (x - mean) · inv ⊙ w + b with inv = 1 / √(variance + ε), where mean and variance are functions of x.
 fn batch<'t, T: Float>(c: &Call<'_, 't, T>, eps: PackedF64) -> Cotangents<'t, T> {
-    let (tape, shape, channels) = (c.tape(), c.x_shape(0), Shape::new(&c.x_shape(0)[1..2]));
-    let n = shape.numel() as f64 / channels[0] as f64;
+    let (tape, shape) = (c.tape(), c.x_shape(0));
+    let (gy, channels) = (c.gy(), Shape::new(&shape[1..2]));
     let wants = |arg| arg < c.arity() && c.wants(arg);
     let mut list: SmallVec<[Option<Var<'t, T>>; 2]> = smallvec![None; c.arity()];
-    if let Some(gy) = c.gy_of(0) {
-        if wants(0) || wants(1) {
-            let op = Op::Normalize(Normalize::BatchGradient { eps });
-            let mut operands: SmallVec<[Var<'t, T>; 5]> = smallvec![c.x(0), c.y(1), c.y(2), gy];
-            if c.arity() > 1 {
-                operands.push(c.x(1));
-            }
-            let first = tape.apply_outputs(op, &operands, &[shape, channels, channels], 3);
-            for (g, id) in list.iter_mut().zip(first..) {
-                *g = Some(Var { tape, id });
-            }
-        } else {
-            let others: SmallVec<[isize; 6]> =
-                (0..shape.rank() as isize).filter(|&axis| axis != 1).collect();
-            list[2] = Some(gy.sum(&others, false));
+    if wants(0) || wants(3) {
+        let op = Op::Normalize(Normalize::BatchGradient { eps });
+        let mut operands: SmallVec<[Var<'t, T>; 5]> = smallvec![c.x(0), c.x(1), c.x(2), gy];
+        if c.arity() > 3 {
+            operands.push(c.x(3));
         }
-    }
-    if wants(0) {
-        let by_mean = c.gy_of(1).map(|g| (g / n).broadcast_shape(shape));
-        let by_variance = c.gy_of(2).map(|g| 2.0 * g / n * (c.x(0) - c.y(1)));
-        list[0] = plus(list[0], plus(by_mean, by_variance));
-    }
-    for (arg, g) in list.iter_mut().enumerate() {
-        *g = g.or_else(|| wants(arg).then(|| tape.zeros(&c.x_shape(arg))));
+        let first = tape.apply_outputs(op, &operands, &[shape, channels, channels], 3);
+        for (arg, id) in [0, 3, 4].into_iter().zip(first..).filter(|&(arg, _)| wants(arg)) {
+            list[arg] = Some(Var { tape, id });
+        }
+    } else if wants(4) {
+        list[4] = Some(gy.sum(&all_but_channels(shape), false));
     }
     Cotangents(list)
 }
 
-/// The operands are x, mean, variance, gy and perhaps w. See [`Gradient`].
+/// Returns the axes of [N, C, …] except axis 1.
+fn all_but_channels(shape: Shape) -> SmallVec<[isize; 6]> {
+    (0..shape.rank() as isize).filter(|&axis| axis != 1).collect()
+}
+
+/// The operands are x, its mean and variance, gy and perhaps w. See [`Gradient`]. Mean and variance are computed again, as functions
+/// of x.
 fn batch_gradient<'t, T: Float>(c: &Call<'_, 't, T>, eps: f64) -> Cotangents<'t, T> {
-    let (shape, kept) = (c.x_shape(0), c.x_shape(1));
+    let (x, shape, kept) = (c.x(0), c.x_shape(0), c.x_shape(1));
     let per_channel = |x: Var<'t, T>| x.reshape(kept);
     let w = if c.arity() > 4 { c.x(4) } else { c.tape().ones(&kept[1..2]) };
-    let inv = (c.x(2) + eps).rsqrt();
+    let (variance, mean) = x.var_mean(&all_but_channels(shape), true, 0);
+    let inv = (variance + eps).rsqrt();
     let n = shape.numel() as f64 / kept[1] as f64;
-    let w = Some(per_channel(w));
-    let of = Gradient { x: c.x(0), mean: c.x(1), inv, gy: c.x(3), w, n };
+    let of = Gradient { x, mean, inv, gy: c.x(3), w: Some(per_channel(w)), n };
     let [h, hw, hb] = [0, 1, 2].map(|i| c.gy_of(i));
-    let mut all = of.cotangents([h, hw.map(per_channel), hb.map(per_channel)]);
-    // inv′ = -inv³ / 2
-    all.0[2] = all.0[2].map(|g| -0.5 * g * inv.powi(3));
-    all.0[4] = all.0[4].map(|g| g.reshape(&kept[1..2]));
-    all.wanted(c)
+    let OfGradient([by_x, by_mean, by_inv, by_gy, by_w]) =
+        of.cotangents([h, hw.map(per_channel), hb.map(per_channel)]);
+    // The derivative of inv by x is -inv³ (x - mean) / n.
+    let by_inv = by_inv.map(|g| -g * inv.powi(3) / n * (x - mean));
+    let by_mean = by_mean.map(|g| (g / n).broadcast_shape(shape));
+    let by_x = plus(by_x, plus(by_mean, by_inv));
+    let by_w = by_w.map(|g| g.reshape(&kept[1..2]));
+    OfGradient([by_x, None, None, by_gy, by_w]).wanted(c)
 }
 
 /// The gradient of a normalisation, as a function of its operands. With x̂ = (x - mean) · inv, t = gy ⊙ w and means ⟨…⟩
@@ -276,29 +275,24 @@ impl<T: Float> Var<'_, T> {
     ///
     /// y = (x − mean) / √(variance + ε) · weight + bias
     ///
-    /// Returns y, the mean and the variance (with 1 / n), which keep the other axes with size 1.
+    /// Returns y, and the mean and the variance (with 1 / n), which are detached and keep the other axes with size 1.
     ///
     /// # Panics
     /// If there are fewer than two axes, weight or bias have another shape, or there is a bias without a weight.
     #[doc(hidden)]
     #[track_caller]
-    pub fn batch_norm_with_statistics(
-        self,
-        [weight, bias]: [Option<Self>; 2],
-        eps: f64,
-    ) -> [Self; 3] {
+    pub fn batch_norm(self, [weight, bias]: [Option<Self>; 2], eps: f64) -> [Self; 3] {
         let (tape, shape) = (self.tape, self.shape());
         for affine in [weight, bias].into_iter().flatten() {
             tape.same_tape("batch_norm", affine.tape);
         }
         let [of_weight, of_bias] = [weight, bias].map(|x| x.map(Var::shape));
-        let kept =
-            self.fits(shapes::batch_norm(&shape, [of_weight.as_ref(), of_bias.as_ref()]));
-        let op = Normalize::Batch { eps: PackedF64::new(eps) };
-        let operands: SmallVec<[Self; 3]> =
-            [Some(self), weight, bias].into_iter().flatten().collect();
-        let first = tape.apply_outputs(Op::Normalize(op), &operands, &[shape, kept, kept], 3);
-        [0, 1, 2].map(|i| Var { tape, id: first + i })
+        self.fits(shapes::batch_norm(&shape, [of_weight.as_ref(), of_bias.as_ref()]));
+        let (variance, mean) = self.detach().var_mean(&all_but_channels(shape), true, 0);
+        let op = Op::Normalize(Normalize::Batch { eps: PackedF64::new(eps) });
+        let operands = [Some(self), Some(mean), Some(variance), weight, bias];
+        let operands: SmallVec<[Self; 5]> = operands.into_iter().flatten().collect();
+        [tape.apply(op, &operands, shape), mean, variance]
     }
 
     /// Returns the variance and the mean over axes. See [`var`](Var::var) for `correction`.

@@ -11,7 +11,7 @@
 //! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
 //! although other crates can hardly construct its arguments.
 
-use super::batch_norm::{self, BatchNormGradient};
+use super::batch_norm::{self, BatchNormGradient, BatchNormOperands};
 use super::blocks::NumberSource;
 use super::conv::{self, ConvSizes};
 use super::gemm::{self, Gemm, MatRef};
@@ -82,15 +82,21 @@ pub trait FloatKernels: Pointwise + Gemm {
         gx: &mut [Self],
         affine: [&mut [Self]; 2],
     );
-    /// Normalises the channels of images [n, c, inner]. Also writes their means and variances.
+    /// Computes means and variances of the channels of images [n, c, inner].
     #[doc(hidden)]
-    fn batch_norm(
+    fn channel_moments(
         x: &[Self],
         sizes: [usize; 3],
-        affine: [&[Self]; 2],
+        divisor: f64,
+        results: [&mut [Self]; 2],
+    );
+    /// Normalises the channels of images [n, c, inner].
+    #[doc(hidden)]
+    fn batch_norm(
+        of: BatchNormOperands<'_, Self>,
+        sizes: [usize; 3],
         eps: f64,
         y: &mut [Self],
-        statistics: [&mut [Self]; 2],
     );
     /// Computes the gradients of normalised channels.
     #[doc(hidden)]
@@ -98,6 +104,7 @@ pub trait FloatKernels: Pointwise + Gemm {
         of: BatchNormGradient<'_, Self>,
         sizes: [usize; 3],
         eps: f64,
+        kept: Option<&mut [Self]>,
         gx: &mut [Self],
         affine: [&mut [Self]; 2],
     );
@@ -188,24 +195,31 @@ macro_rules! float_kernels {
             ) {
                 rows::layer_norm_gradient(of, n, gx, affine);
             }
-            fn batch_norm(
+            fn channel_moments(
                 x: &[$t],
                 sizes: [usize; 3],
-                affine: [&[$t]; 2],
+                divisor: f64,
+                results: [&mut [$t]; 2],
+            ) {
+                batch_norm::statistics(x, sizes, divisor, results);
+            }
+            fn batch_norm(
+                of: BatchNormOperands<'_, $t>,
+                sizes: [usize; 3],
                 eps: f64,
                 y: &mut [$t],
-                statistics: [&mut [$t]; 2],
             ) {
-                batch_norm::batch_norm(x, sizes, affine, eps, y, statistics);
+                batch_norm::batch_norm(of, sizes, eps, y);
             }
             fn batch_norm_gradient(
                 of: BatchNormGradient<'_, $t>,
                 sizes: [usize; 3],
                 eps: f64,
+                kept: Option<&mut [$t]>,
                 gx: &mut [$t],
                 affine: [&mut [$t]; 2],
             ) {
-                batch_norm::batch_norm_gradient(of, sizes, eps, gx, affine);
+                batch_norm::batch_norm_gradient(of, sizes, eps, kept, gx, affine);
             }
             fn moments(x: &[$t], sizes: [usize; 4], divisor: f64, results: [&mut [$t]; 2]) {
                 rows::moments(x, sizes, divisor, results);
