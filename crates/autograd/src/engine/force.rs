@@ -2,8 +2,8 @@
 //! is. `engine/mod.rs` lists the invariants: *Pending*, *Pure operations*, *No borrow*.
 
 use crate::graph::{
-    Arena, Cause, MaxPool, Normalize, Op, PENDING, Policy, RELEASED, RETAINED, Ran, Reduce, RunKind, SAVED,
-    TINY, Tape,
+    Arena, Cause, MaxPool, Normalize, Op, PENDING, Policy, RELEASED, RETAINED, Ran, Reduce,
+    RunKind, SAVED, TINY, Tape,
 };
 use crate::rules::compare;
 use smallvec::{SmallVec, smallvec};
@@ -90,7 +90,10 @@ impl<T: Float> Tape<T> {
     fn defer(&self, id: u32) -> bool {
         let arena = &mut *self.arena.borrow_mut();
         let op = arena.nodes[id as usize].op;
-        if op.opcode().is_none() && !is_batch_norm(op) || self.policy == Policy::Eager || arena.shape(id).numel() <= TINY {
+        if op.opcode().is_none() && !is_batch_norm(op)
+            || self.policy == Policy::Eager
+            || arena.shape(id).numel() <= TINY
+        {
             return false;
         }
         let parents = arena.parent_list(id);
@@ -161,8 +164,7 @@ impl<T: Float> Tape<T> {
                 }
                 Plan::Normalized(x, eps, residual, relu) => {
                     let affine = [x.get(3), x.get(4)];
-                    let y =
-                        x[0].batch_norm([&x[1], &x[2]], affine, eps, residual.as_ref(), relu);
+                    let y = x[0].batch_norm([&x[1], &x[2]], affine, eps, residual.as_ref(), relu);
                     (id, x, Made::One(y))
                 }
                 Plan::Rectified(first, x, eps, y, kept) => {

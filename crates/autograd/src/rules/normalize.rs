@@ -43,9 +43,7 @@ impl Normalize {
             // The bias is a summand.
             (Normalize::Layer { .. }, 2) | (Normalize::Batch { .. }, 4) => Reads::NOTHING,
             (Normalize::Layer { .. }, _) => Reads::X0.and(Reads::X1).and(Reads::Y1).and(Reads::Y2),
-            (Normalize::Batch { .. }, _) => {
-                Reads::X0.and(Reads::X1).and(Reads::X2).and(Reads::X3)
-            }
+            (Normalize::Batch { .. }, _) => Reads::X0.and(Reads::X1).and(Reads::X2).and(Reads::X3),
             (Normalize::LayerGradient { .. } | Normalize::BatchGradient { .. }, _) => Reads::ALL,
         }
     }

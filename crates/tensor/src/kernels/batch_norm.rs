@@ -344,8 +344,7 @@ where
         let [weight, bias] = [of.weight, of.bias].map(|affine| affine.get(channel).copied());
         let scale =
             weight.map_or(1.0, |w| w.widen()) / (of.variance[channel].widen() + job.eps).sqrt();
-        let constants =
-            [-of.mean[channel], V::Scalar::narrow(scale), bias.unwrap_or_default()];
+        let constants = [-of.mean[channel], V::Scalar::narrow(scale), bias.unwrap_or_default()];
         // SAFETY: the run lies within the operands and the result.
         unsafe {
             let (x, y) = (of.x.as_ptr().add(run * inner), job.y.get().add(run * inner));

@@ -84,20 +84,10 @@ pub trait FloatKernels: Pointwise + Gemm {
     );
     /// Computes means and variances of the channels of images [n, c, inner].
     #[doc(hidden)]
-    fn channel_moments(
-        x: &[Self],
-        sizes: [usize; 3],
-        divisor: f64,
-        results: [&mut [Self]; 2],
-    );
+    fn channel_moments(x: &[Self], sizes: [usize; 3], divisor: f64, results: [&mut [Self]; 2]);
     /// Normalises the channels of images [n, c, inner].
     #[doc(hidden)]
-    fn batch_norm(
-        of: BatchNormOperands<'_, Self>,
-        sizes: [usize; 3],
-        eps: f64,
-        y: &mut [Self],
-    );
+    fn batch_norm(of: BatchNormOperands<'_, Self>, sizes: [usize; 3], eps: f64, y: &mut [Self]);
     /// Computes the gradients of normalised channels.
     #[doc(hidden)]
     fn batch_norm_gradient(

@@ -120,9 +120,8 @@ fn rows(op: Normalize) -> Vec<Row> {
             rows
         }
         Normalize::Batch { .. } => {
-            let affine = |shape: &[usize]| {
-                vec![any(shape, 1), any(&shape[1..2], 2), any(&shape[1..2], 3)]
-            };
+            let affine =
+                |shape: &[usize]| vec![any(shape, 1), any(&shape[1..2], 2), any(&shape[1..2], 3)];
             vec![
                 Row::new(op, "plain", vec![any(&[3, 2, 4], 1)], |x| {
                     x[0].batch_norm([None, None], 1e-2)[0]
@@ -138,12 +137,25 @@ fn rows(op: Normalize) -> Vec<Row> {
                     x.batch_norm([Some(w[0]), Some(w[1])], 1e-2)[0].square()
                 }),
                 Row::new(op, "of a constant with a constant weight", vec![any(&[2], 3)], |b| {
-                    let [x, w] = [any(&[3, 2, 4], 1), any(&[2], 2)].map(|x| b[0].tape().constant(x));
+                    let [x, w] =
+                        [any(&[3, 2, 4], 1), any(&[2], 2)].map(|x| b[0].tape().constant(x));
                     x.batch_norm([Some(w), Some(b[0])], 1e-2)[0].square()
                 }),
                 Row::new(op, "before a rectifier", affine(&[5, 2, 3]), |x| {
                     (x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0] + 9.0).relu().square()
                 }),
+                Row::new(op, "rectified", affine(&[5, 2, 3]), |x| {
+                    x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0].relu().square()
+                }),
+                Row::new(
+                    op,
+                    "added and rectified",
+                    vec![any(&[3, 2, 4], 1), any(&[2], 2), any(&[3, 2, 4], 3)],
+                    |x| {
+                        let y = x[0].batch_norm([Some(x[1]), None], 1e-2)[0];
+                        (y + x[2]).relu().square()
+                    },
+                ),
                 Row::new(op, "tiny", vec![any(&[3, 2], 1)], |x| {
                     x[0].batch_norm([None, None], 1e-2)[0]
                 })

@@ -41,8 +41,7 @@ fn of_shape<T: Float>(shape: &[usize]) {
             let y = x.batch_norm([&mean, &variance], affine, eps, summand, relu);
             let (behind, keep) = (relu.then_some(&y), relu && added);
             let of = [&mean, &variance, &gy];
-            let ([gx, gw, gb], passed) =
-                x.batch_norm_gradient(of, affine[0], eps, behind, keep);
+            let ([gx, gw, gb], passed) = x.batch_norm_gradient(of, affine[0], eps, behind, keep);
             assert_eq!(passed.is_some(), keep);
             let (ys, gxs) = (y.to_vec(), gx.to_vec());
             for (channel, at) in channels(shape).into_iter().enumerate() {
