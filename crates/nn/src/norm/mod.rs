@@ -3,7 +3,8 @@
 //! Layer normalisation is one operation, since its rows stay in a cache. The others have the same
 //! structure: one operation computes mean and variance and keeps the reduced axes; then one chain of
 //! pointwise operations computes (x − c)·scale + shift. This chain takes one pass over memory,
-//! together with a rectifier or a residual sum that follows.
+//! together with a rectifier or a residual sum that follows. In training, batch normalisation of channels with
+//! enough positions is one operation with a fused kernel.
 
 mod batch;
 mod channel;

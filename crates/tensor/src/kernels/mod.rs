@@ -1,4 +1,4 @@
-//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, normalisations of rows, scans,
+//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, normalisations of rows and of channels, scans,
 //! orders, pointwise programs, maps along axes, indexing, copies and random numbers.
 //!
 //! A kernel takes slices, pointers with strides, and sizes that are already checked, and writes
