@@ -31,8 +31,9 @@ enum Plan<T: Float> {
     KeptSum(Program, Inputs<T>, Shape, Shape, u32),
     /// A batch normalisation with its ε, a summand, and whether a rectifier follows.
     Normalized(Inputs<T>, f64, Option<Tensor<T>>, bool),
-    /// The gradient of a batch normalisation, with the node of its first output and its ε, where gy has passed back through a
-    /// rectifier with this result. gy in front of the rectifier is stored as the value of a node, if it is read later.
+    /// The gradient of a batch normalisation, with the node of its first output and its ε, where gy has passed back
+    /// through a rectifier with this result. gy in front of the rectifier is stored as the value of a node, if it is
+    /// read later.
     Rectified(u32, Inputs<T>, f64, Tensor<T>, Option<u32>),
     /// Any other operation, with the node of its first output.
     Op(u32, Op, Inputs<T>, Shape),
@@ -47,8 +48,8 @@ enum Made<T: Float> {
 }
 type Ids = SmallVec<[u32; 4]>;
 
-/// Returns whether an operation normalises channels. It stays pending, so that it can be computed together with a rectifier or a
-/// residual behind it.
+/// Returns whether an operation normalises channels. It stays pending, so that it can be computed together with a
+/// rectifier or a residual behind it.
 fn is_batch_norm(op: Op) -> bool {
     matches!(op, Op::Normalize(Normalize::Batch { .. }))
 }
@@ -394,8 +395,8 @@ impl<T: Float> Arena<T> {
             && node.op.opcode().is_some()
     }
 
-    /// Plans a rectifier, a sum, or the rectifier of a sum, of a pending batch normalisation that nothing else reads: one pass
-    /// computes both.
+    /// Plans a rectifier, a sum, or the rectifier of a sum, of a pending batch normalisation that nothing else reads:
+    /// one pass computes both.
     fn behind_batch_norm(&self, id: u32) -> Option<Plan<T>> {
         let waits = |id: u32| {
             let node = &self.nodes[id as usize];
@@ -434,8 +435,8 @@ impl<T: Float> Arena<T> {
         Some(Plan::Normalized(self.computed(parents), eps.get(), residual, relu))
     }
 
-    /// Plans the gradient of a batch normalisation whose gy is pending behind the gate of a rectifier: the pass that reads gy
-    /// closes the gate.
+    /// Plans the gradient of a batch normalisation whose gy is pending behind the gate of a rectifier: the pass that
+    /// reads gy closes the gate.
     fn gradient_of_rectified(&self, first: u32) -> Option<Plan<T>> {
         let Op::Normalize(Normalize::BatchGradient { eps }) = self.nodes[first as usize].op else {
             return None;

@@ -142,8 +142,8 @@ fn all_but_channels(shape: Shape) -> SmallVec<[isize; 6]> {
     (0..shape.rank() as isize).filter(|&axis| axis != 1).collect()
 }
 
-/// The operands are x, its mean and variance, gy and perhaps w. See [`Gradient`]. Mean and variance are computed again, as functions
-/// of x.
+/// The operands are x, its mean and variance, gy and perhaps w. See [`Gradient`]. Mean and variance are computed
+/// again, as functions of x.
 fn batch_gradient<'t, T: Float>(c: &Call<'_, 't, T>, eps: f64) -> Cotangents<'t, T> {
     let (x, shape, kept) = (c.x(0), c.x_shape(0), c.x_shape(1));
     let per_channel = |x: Var<'t, T>| x.reshape(kept);

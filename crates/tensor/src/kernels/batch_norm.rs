@@ -6,9 +6,9 @@
 //!
 //! and the gradients of weight and bias are sums of gy ⊙ (x − mean) / √(variance + ε) and of gy.
 //!
-//! The numbers of a channel lie in runs, one in each image. Statistics and gradients read the runs of one channel twice before they
-//! go on to the next channel, so that they come from main memory once. A channel is computed by one thread; the order in which
-//! its numbers are added depends on the sizes alone.
+//! The numbers of a channel lie in runs, one in each image. Statistics and gradients read the runs of one channel
+//! twice before they go on to the next channel, so that they come from main memory once. A channel is computed by one
+//! thread; the order in which its numbers are added depends on the sizes alone.
 //!
 //! A residual and a rectifier that follow are added and applied while the result is in registers. The gradient passes
 //! through the rectifier in the pass that adds the sums.
@@ -45,8 +45,8 @@ pub struct BatchNormGradient<'a, T> {
 pub trait BatchNorm: Statistics + Normalize + NormalizeGradient {}
 impl<T: Statistics + Normalize + NormalizeGradient> BatchNorm for T {}
 
-/// Computes the mean of each channel, and the sum of the squares of the distances from it divided by `divisor`. No channel is
-/// empty.
+/// Computes the mean of each channel, and the sum of the squares of the distances from it divided by `divisor`. No
+/// channel is empty.
 pub(crate) fn statistics<T: BatchNorm>(
     x: &[T],
     sizes: ImageSizes,
@@ -234,8 +234,8 @@ unsafe fn load<V: Lanes>(p: *const V::Scalar, used: usize, fill: V) -> V {
     }
 }
 
-/// Calls `write` for each vector of a run of `n` elements, with the number of the first element and of the elements that are
-/// used.
+/// Calls `write` for each vector of a run of `n` elements, with the number of the first element and of the elements
+/// that are used.
 #[inline(always)]
 fn each_vector<V: Lanes>(n: usize, write: impl Fn(usize, usize)) {
     let mut at = 0;
@@ -264,8 +264,8 @@ for_vectors! {
 }
 
 /// # Safety
-/// The operand and the results have the sizes of the job, no other code uses the results of its channels, and the processor
-/// has the instructions.
+/// The operand and the results have the sizes of the job, no other code uses the results of its channels, and the
+/// processor has the instructions.
 #[inline(always)]
 unsafe fn moments<V: Lanes>(job: &Channels<'_, V::Scalar>)
 where

@@ -1,4 +1,5 @@
-//! Functions that normalise lines or channels: softmax, layer and batch normalisation, and the gradients that their rules need.
+//! Functions that normalise lines or channels: softmax, layer and batch normalisation, and the gradients that their
+//! rules need.
 
 #[cfg(test)]
 mod tests;
@@ -180,8 +181,8 @@ impl<T: Float> Tensor<T> {
 /// Batch normalisation.
 impl<T: Float> Tensor<T> {
     /// Normalises each channel of [N, C, …] by its mean and its variance over all other axes, then scales and shifts it
-    /// by its numbers of weight and bias \[C\]. Then adds the residual, if there is one, and replaces negative numbers by
-    /// 0, if `relu`. Mean and variance keep the other axes with size 1.
+    /// by its numbers of weight and bias \[C\]. Then adds the residual, if there is one, and replaces negative
+    /// numbers by 0, if `relu`. Mean and variance keep the other axes with size 1.
     ///
     /// # Panics
     /// If there are fewer than two axes, an operand has another shape, or there is a bias without a weight.
@@ -220,8 +221,9 @@ impl<T: Float> Tensor<T> {
     }
 
     /// Returns the gradients of [`batch_norm`](Tensor::batch_norm) of x by its own mean and variance, by x, which is
-    /// `self`, by weight and by bias, from the mean, the variance and the gradient of the result. `rectified` is the result
-    /// behind a rectifier: the gradient in front of it is 0 where the result is 0. It is the fourth result, if `keep`.
+    /// `self`, by weight and by bias, from the mean, the variance and the gradient of the result. `rectified` is the
+    /// result behind a rectifier: the gradient in front of it is 0 where the result is 0. It is the fourth result, if
+    /// `keep`.
     #[doc(hidden)]
     #[track_caller]
     pub fn batch_norm_gradient(
