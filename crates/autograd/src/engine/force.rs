@@ -2,13 +2,14 @@
 //! is. `engine/mod.rs` lists the invariants: *Pending*, *Pure operations*, *No borrow*.
 
 use crate::graph::{
-    Arena, Cause, MaxPool, Op, PENDING, Policy, RELEASED, RETAINED, Ran, Reduce, RunKind, SAVED,
-    TINY, Tape,
+    Arena, Cause, MaxPool, Normalize, Op, PENDING, Policy, RELEASED, RETAINED, Ran, Reduce,
+    RunKind, SAVED, TINY, Tape,
 };
 use crate::rules::compare;
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{
-    Float, Instant, Instruction, Opcode, Program, Shape, Tensor, copied_in_order, per_type,
+    Binary, Float, Instant, Instruction, Opcode, Program, Shape, Tensor, Unary, copied_in_order,
+    per_type,
 };
 
 /// A chain of pending pointwise nodes of this length is computed. Programs thereby stay short, and a
@@ -32,6 +33,12 @@ enum Plan<T: Float> {
     Sum(Program, Inputs<T>, Shape, Shape),
     /// The same where the results of the program are read later: they are stored as the value of this node.
     KeptSum(Program, Inputs<T>, Shape, Shape, u32),
+    /// A batch normalisation with its ε, a summand, and whether a rectifier follows.
+    Normalized(Inputs<T>, f64, Option<Tensor<T>>, bool),
+    /// The gradient of a batch normalisation, with the node of its first output and its ε, where gy has passed back
+    /// through a rectifier with this result. gy in front of the rectifier is stored as the value of a node, if it is
+    /// read later.
+    Rectified(u32, Inputs<T>, f64, Tensor<T>, Option<u32>),
     /// Any other operation, with the node of its first output.
     Op(u32, Op, Inputs<T>, Shape),
 }
@@ -44,6 +51,12 @@ enum Made<T: Float> {
     Outputs(SmallVec<[Tensor<T>; 1]>, Option<(u32, Tensor<i64>)>),
 }
 type Ids = SmallVec<[u32; 4]>;
+
+/// Returns whether an operation normalises channels. It stays pending, so that it can be computed together with a
+/// rectifier or a residual behind it.
+fn is_batch_norm(op: Op) -> bool {
+    matches!(op, Op::Normalize(Normalize::Batch { .. }))
+}
 
 impl<T: Float> Tape<T> {
     /// Returns the value of a node, and computes it if necessary.
@@ -81,8 +94,11 @@ impl<T: Float> Tape<T> {
     /// Makes a new node pending, if that is permitted. Returns whether it is pending.
     fn defer(&self, id: u32) -> bool {
         let arena = &mut *self.arena.borrow_mut();
-        let pointwise = arena.nodes[id as usize].op.opcode().is_some();
-        if !pointwise || self.policy == Policy::Eager || arena.shape(id).numel() <= TINY {
+        let op = arena.nodes[id as usize].op;
+        if op.opcode().is_none() && !is_batch_norm(op)
+            || self.policy == Policy::Eager
+            || arena.shape(id).numel() <= TINY
+        {
             return false;
         }
         let parents = arena.parent_list(id);
@@ -164,6 +180,26 @@ impl<T: Float> Tape<T> {
                     arena.store(kept, numbers);
                     arena.clear_pending(kept);
                     (id, x, Made::One(sum))
+                }
+                Plan::Normalized(x, eps, residual, relu) => {
+                    let affine = [x.get(3), x.get(4)];
+                    let y = x[0].batch_norm([&x[1], &x[2]], affine, eps, residual.as_ref(), relu);
+                    (id, x, Made::One(y))
+                }
+                Plan::Rectified(first, x, eps, y, kept) => {
+                    let (all, passed) = x[0].batch_norm_gradient(
+                        [&x[1], &x[2], &x[3]],
+                        x.get(4),
+                        eps,
+                        Some(&y),
+                        kept.is_some(),
+                    );
+                    if let (Some(kept), Some(passed)) = (kept, passed) {
+                        let arena = &mut *self.arena.borrow_mut();
+                        arena.store(kept, passed);
+                        arena.clear_pending(kept);
+                    }
+                    (first, x, Made::Outputs(all.into_iter().collect(), None))
                 }
                 Plan::Op(first, op, x, shape) => {
                     let mut made = self.evaluate(op, first, id, &x, shape);
@@ -308,9 +344,20 @@ impl<T: Float> Tape<T> {
                 };
             }
         }
+        // An observer sees the operations one by one.
+        if self.observer.is_none()
+            && let Some(plan) = arena.behind_batch_norm(id)
+        {
+            return plan;
+        }
         let Some(opcode) = node.op.opcode() else {
             let first = arena.first_output(id);
             let parents = arena.parents(first);
+            if self.observer.is_none()
+                && let Some(plan) = arena.gradient_of_rectified(first)
+            {
+                return plan;
+            }
             if !parents.iter().all(|&p| arena.is_computed(p)) {
                 let missing = parents.iter().copied().filter(|&p| !arena.is_computed(p));
                 return Plan::After(missing.collect());
@@ -370,6 +417,77 @@ impl<T: Float> Arena<T> {
             && self.values[id as usize].is_none()
             && !node.has(RELEASED)
             && node.op.opcode().is_some()
+    }
+
+    /// Plans a rectifier, a sum, or the rectifier of a sum, of a pending batch normalisation that nothing else reads:
+    /// one pass computes both.
+    fn behind_batch_norm(&self, id: u32) -> Option<Plan<T>> {
+        let waits = |id: u32| {
+            let node = &self.nodes[id as usize];
+            is_batch_norm(node.op)
+                && id >= self.ended
+                && node.has(PENDING)
+                && !node.has(SAVED | RETAINED | RELEASED)
+                && node.readers == 1
+        };
+        let relu = self.nodes[id as usize].op == Op::Unary(Unary::Relu);
+        let last = if relu { self.parents(id)[0] } else { id };
+        let (batch, residual) = if relu && waits(last) {
+            (last, None)
+        } else {
+            let node = &self.nodes[last as usize];
+            let alone = !relu || self.joins(last) && !node.has(SAVED) && node.readers == 1;
+            if node.op != Op::Binary(Binary::Add) || !alone {
+                return None;
+            }
+            match *self.parents(last) {
+                [a, b] if waits(b) && a != b => (b, Some(a)),
+                [a, b] if waits(a) && a != b => (a, Some(b)),
+                _ => return None,
+            }
+        };
+        let parents = self.parents(batch);
+        let all = parents.iter().copied().chain(residual);
+        let missing: Ids = all.filter(|&p| !self.is_computed(p)).collect();
+        if !missing.is_empty() {
+            return Some(Plan::After(missing));
+        }
+        let Op::Normalize(Normalize::Batch { eps }) = self.nodes[batch as usize].op else {
+            return None;
+        };
+        let residual = residual.and_then(|id| self.values[id as usize].clone());
+        Some(Plan::Normalized(self.computed(parents), eps.get(), residual, relu))
+    }
+
+    /// Plans the gradient of a batch normalisation whose gy is pending behind the gate of a rectifier: the pass that
+    /// reads gy closes the gate.
+    fn gradient_of_rectified(&self, first: u32) -> Option<Plan<T>> {
+        let Op::Normalize(Normalize::BatchGradient { eps }) = self.nodes[first as usize].op else {
+            return None;
+        };
+        let mut parents = SmallVec::<[u32; 5]>::from_slice(self.parents(first));
+        let gy = parents[3];
+        let node = self.nodes[gy as usize];
+        if !self.joins(gy) || node.op != Op::Binary(Binary::Gate) {
+            return None;
+        }
+        let [gate, g] = *self.parents(gy) else { return None };
+        if self.nodes[gate as usize].op != Op::Unary(Unary::Eq(0.0)) {
+            return None;
+        }
+        let y = self.parents(gate)[0];
+        if self.nodes[y as usize].op != Op::Unary(Unary::Relu) {
+            return None;
+        }
+        parents[3] = g;
+        let all = parents.iter().copied().chain([y]);
+        let missing: Ids = all.filter(|&p| !self.is_computed(p)).collect();
+        if !missing.is_empty() {
+            return Some(Plan::After(missing));
+        }
+        let kept = (node.readers > 0 || node.has(SAVED)).then_some(gy);
+        let y = self.values[y as usize].clone()?;
+        Some(Plan::Rectified(first, self.computed(&parents), eps.get(), y, kept))
     }
 
     /// Returns the values of the nodes that have one. A loop: an iterator with a filter has no known length, and

@@ -17,8 +17,9 @@
 //!   `derivatives_of_every_order_have_the_same_bits`)
 //! - **Pending.** A pointwise node may stay without a value until something reads it (`PENDING`). It is
 //!   then computed in one pointwise program with the pending nodes that it reads. A node that has a value is not
-//!   pending. (`rules/tests/memory.rs`, `a_pointwise_operation_stays_pending_until_its_value_is_read`;
-//!   `check_nodes_since`)
+//!   pending. A batch normalisation may be pending, too: a sum or a rectifier that alone reads it is computed with
+//!   it. (`rules/tests/memory.rs`, `a_pointwise_operation_stays_pending_until_its_value_is_read`,
+//!   `a_batch_norm_is_computed_together_with_what_follows`; `check_nodes_since`)
 //! - **Reference count.** `readers` counts the pending nodes that have the node as an operand, and
 //!   during a walk the slots and rule inputs that hold it. A node that is no longer pending releases its
 //!   operands, at any depth (`clear_pending`). (`check_invariants`; `invariants.rs`,

@@ -181,6 +181,12 @@ pub(crate) enum Normalize {
     /// The gradient of layer normalisation: of x, the mean, the inverse deviation, gy, and a weight, if there is one.
     /// The outputs are the gradients of x and, with a weight, of weight and bias.
     LayerGradient { axes: u8 },
+    /// Batch normalisation over all axes except axis 1: of x, the mean and the variance of x, and a weight and a
+    /// bias, if there are such operands. Mean and variance are detached: the rule counts them as functions of x.
+    Batch { eps: PackedF64 },
+    /// The gradient of batch normalisation: of x, the mean, the variance, gy, and a weight, if there is one. The
+    /// outputs are the gradients of x, weight and bias. A weight that is no operand is 1.
+    BatchGradient { eps: PackedF64 },
 }
 
 /// Running results along this axis. [`Scan::Linear`] has two operands, other scans have one.

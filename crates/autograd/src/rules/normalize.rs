@@ -1,6 +1,6 @@
-//! Mean and variance in one pass, layer normalisation, and its gradient.
+//! Mean and variance in one pass, layer and batch normalisation, and their gradients.
 //!
-//! The rule of layer normalisation is one operation, whose kernel reads x and gy twice while they are in the cache. The
+//! The rule of a normalisation is one operation, whose kernel reads x and gy twice while they are in the cache. The
 //! rule of that operation is a formula of ordinary operations: so derivatives of every order are right.
 
 use crate::graph::{Call, Cotangents, Normalize, Op, PackedF64, Reads, Var, one};
@@ -25,6 +25,15 @@ impl Normalize {
                 let (gx, affine) = x[0].layer_norm_gradient(axes as usize, of, x.get(4));
                 [gx].into_iter().chain(affine.into_iter().flatten()).collect()
             }
+            Normalize::Batch { eps } => {
+                let affine = [x.get(3), x.get(4)];
+                smallvec![x[0].batch_norm([&x[1], &x[2]], affine, eps.get(), None, false)]
+            }
+            Normalize::BatchGradient { eps } => {
+                let of = [&x[1], &x[2], &x[3]];
+                let (all, _) = x[0].batch_norm_gradient(of, x.get(4), eps.get(), None, false);
+                all.into_iter().collect()
+            }
         }
     }
 
@@ -32,9 +41,10 @@ impl Normalize {
         match (self, arg) {
             (Normalize::Moments { .. }, _) => Reads::X0.and(Reads::Y0),
             // The bias is a summand.
-            (Normalize::Layer { .. }, 2) => Reads::NOTHING,
+            (Normalize::Layer { .. }, 2) | (Normalize::Batch { .. }, 4) => Reads::NOTHING,
             (Normalize::Layer { .. }, _) => Reads::X0.and(Reads::X1).and(Reads::Y1).and(Reads::Y2),
-            (Normalize::LayerGradient { .. }, _) => Reads::ALL,
+            (Normalize::Batch { .. }, _) => Reads::X0.and(Reads::X1).and(Reads::X2).and(Reads::X3),
+            (Normalize::LayerGradient { .. } | Normalize::BatchGradient { .. }, _) => Reads::ALL,
         }
     }
 
@@ -43,6 +53,8 @@ impl Normalize {
             Normalize::Moments { axes, correction } => one(moments(c, axes, correction)),
             Normalize::Layer { axes, .. } => layer(c, axes),
             Normalize::LayerGradient { axes } => layer_gradient(c, axes),
+            Normalize::Batch { eps } => batch(c, eps),
+            Normalize::BatchGradient { eps } => batch_gradient(c, eps.get()),
         }
     }
 }
@@ -93,44 +105,119 @@ fn layer<'t, T: Float>(c: &Call<'_, 't, T>, axes: u8) -> Cotangents<'t, T> {
     Cotangents(list)
 }
 
-/// The operands are x, mean, inv, gy and perhaps w. With x̂ = (x - mean) · inv, t = gy ⊙ w and means ⟨…⟩ over a row,
-///
-/// gx = inv (t - ⟨t⟩ - x̂ ⟨t ⊙ x̂⟩), gw = Σ gy ⊙ x̂, gb = Σ gy.
-///
-/// `h`, `hw` and `hb` are the cotangents of these. As a function of t, gx is its own adjoint.
+/// The operands are x, mean, inv, gy and perhaps w. See [`Gradient`].
 fn layer_gradient<'t, T: Float>(c: &Call<'_, 't, T>, axes: u8) -> Cotangents<'t, T> {
-    let (tape, shape, rows) = (c.tape(), c.x_shape(0), c.x_shape(1));
+    let shape = c.x_shape(0);
     let n = shape[shape.rank() - axes as usize..].iter().product::<usize>() as f64;
-    let row_sum = |x: Var<'t, T>| x.sum_shape(rows);
-    let row_mean = |x: Var<'t, T>| row_sum(x) / n;
-    let (x, mean, inv, gy) = (c.x(0), c.x(1), c.x(2), c.x(3));
     let w = (c.arity() > 4).then(|| c.x(4));
     let output = |i| if w.is_some() || i == 0 { c.gy_of(i) } else { None };
-    let (h, hw, hb) = (output(0), output(1), output(2));
-    let normal = (x - mean) * inv;
-    let t = w.map_or(gy, |w| gy * w);
+    let of = Gradient { x: c.x(0), mean: c.x(1), inv: c.x(2), gy: c.x(3), w, n };
+    of.cotangents([output(0), output(1), output(2)]).wanted(c)
+}
 
-    let by_t = h.map(|h| inv * (h - row_mean(h) - normal * row_mean(h * normal)));
-    let by_normal = plus(
-        h.map(|h| -inv * (h * row_mean(t * normal) + t * row_mean(h * normal))),
-        hw.map(|hw| hw * gy),
-    );
-    let by_inv = plus(
-        h.map(|h| row_sum(h * (t - row_mean(t) - normal * row_mean(t * normal)))),
-        by_normal.map(|g| row_sum(g * (x - mean))),
-    );
-    let by_x = by_normal.map(|g| g * inv);
-    let by_mean = by_x.map(|g| -row_sum(g));
-    let by_gy = plus(
-        by_t.map(|g| w.map_or(g, |w| g * w)),
-        plus(hw.map(|hw| hw * normal), hb.map(|hb| hb.broadcast_shape(shape))),
-    );
-    let by_w = w.and_then(|w| by_t.map(|g| (g * gy).sum_shape(w.shape())));
-    let all = [by_x, by_mean, by_inv, by_gy, by_w].into_iter().take(c.arity()).enumerate();
-    let wanted = |(arg, g): (usize, Option<Var<'t, T>>)| {
-        c.wants(arg).then(|| g.unwrap_or_else(|| tape.zeros(&c.x_shape(arg))))
-    };
-    Cotangents(all.map(wanted).collect())
+/// y = (x - mean) · inv ⊙ w + b with inv = 1 / √(variance + ε), where mean and variance are functions of x.
+fn batch<'t, T: Float>(c: &Call<'_, 't, T>, eps: PackedF64) -> Cotangents<'t, T> {
+    let (tape, shape) = (c.tape(), c.x_shape(0));
+    let (gy, channels) = (c.gy(), Shape::new(&shape[1..2]));
+    let wants = |arg| arg < c.arity() && c.wants(arg);
+    let mut list: SmallVec<[Option<Var<'t, T>>; 2]> = smallvec![None; c.arity()];
+    if wants(0) || wants(3) {
+        let op = Op::Normalize(Normalize::BatchGradient { eps });
+        let mut operands: SmallVec<[Var<'t, T>; 5]> = smallvec![c.x(0), c.x(1), c.x(2), gy];
+        if c.arity() > 3 {
+            operands.push(c.x(3));
+        }
+        let first = tape.apply_outputs(op, &operands, &[shape, channels, channels], 3);
+        for (arg, id) in [0, 3, 4].into_iter().zip(first..).filter(|&(arg, _)| wants(arg)) {
+            list[arg] = Some(Var { tape, id });
+        }
+    } else if wants(4) {
+        list[4] = Some(gy.sum(&all_but_channels(shape), false));
+    }
+    Cotangents(list)
+}
+
+/// Returns the axes of [N, C, …] except axis 1.
+fn all_but_channels(shape: Shape) -> SmallVec<[isize; 6]> {
+    (0..shape.rank() as isize).filter(|&axis| axis != 1).collect()
+}
+
+/// The operands are x, its mean and variance, gy and perhaps w. See [`Gradient`]. Mean and variance are computed
+/// again, as functions of x.
+fn batch_gradient<'t, T: Float>(c: &Call<'_, 't, T>, eps: f64) -> Cotangents<'t, T> {
+    let (x, shape, kept) = (c.x(0), c.x_shape(0), c.x_shape(1));
+    let per_channel = |x: Var<'t, T>| x.reshape(kept);
+    let w = if c.arity() > 4 { c.x(4) } else { c.tape().ones(&kept[1..2]) };
+    let (variance, mean) = x.var_mean(&all_but_channels(shape), true, 0);
+    let inv = (variance + eps).rsqrt();
+    let n = shape.numel() as f64 / kept[1] as f64;
+    let of = Gradient { x, mean, inv, gy: c.x(3), w: Some(per_channel(w)), n };
+    let [h, hw, hb] = [0, 1, 2].map(|i| c.gy_of(i));
+    let OfGradient([by_x, by_mean, by_inv, by_gy, by_w]) =
+        of.cotangents([h, hw.map(per_channel), hb.map(per_channel)]);
+    // The derivative of inv by x is -inv³ (x - mean) / n.
+    let by_inv = by_inv.map(|g| -g * inv.powi(3) / n * (x - mean));
+    let by_mean = by_mean.map(|g| (g / n).broadcast_shape(shape));
+    let by_x = plus(by_x, plus(by_mean, by_inv));
+    let by_w = by_w.map(|g| g.reshape(&kept[1..2]));
+    OfGradient([by_x, None, None, by_gy, by_w]).wanted(c)
+}
+
+/// The gradient of a normalisation, as a function of its operands. With x̂ = (x - mean) · inv, t = gy ⊙ w and means ⟨…⟩
+/// over the `n` numbers that share a mean,
+///
+/// gx = inv (t - ⟨t⟩ - x̂ ⟨t ⊙ x̂⟩), gw = Σ gy ⊙ x̂, gb = Σ gy.
+struct Gradient<'t, T: Float> {
+    x: Var<'t, T>,
+    mean: Var<'t, T>,
+    inv: Var<'t, T>,
+    gy: Var<'t, T>,
+    w: Option<Var<'t, T>>,
+    n: f64,
+}
+
+/// The cotangents of x, mean, inv, gy and w.
+struct OfGradient<'t, T: Float>([Option<Var<'t, T>>; 5]);
+
+impl<'t, T: Float> Gradient<'t, T> {
+    /// Returns the cotangents for those of gx, gw and gb. As a function of t, gx is its own adjoint.
+    fn cotangents(self, [h, hw, hb]: [Option<Var<'t, T>>; 3]) -> OfGradient<'t, T> {
+        let Gradient { x, mean, inv, gy, w, n } = self;
+        let (shape, rows) = (x.shape(), mean.shape());
+        let row_sum = |x: Var<'t, T>| x.sum_shape(rows);
+        let row_mean = |x: Var<'t, T>| row_sum(x) / n;
+        let normal = (x - mean) * inv;
+        let t = w.map_or(gy, |w| gy * w);
+
+        let by_t = h.map(|h| inv * (h - row_mean(h) - normal * row_mean(h * normal)));
+        let by_normal = plus(
+            h.map(|h| -inv * (h * row_mean(t * normal) + t * row_mean(h * normal))),
+            hw.map(|hw| hw * gy),
+        );
+        let by_inv = plus(
+            h.map(|h| row_sum(h * (t - row_mean(t) - normal * row_mean(t * normal)))),
+            by_normal.map(|g| row_sum(g * (x - mean))),
+        );
+        let by_x = by_normal.map(|g| g * inv);
+        let by_mean = by_x.map(|g| -row_sum(g));
+        let by_gy = plus(
+            by_t.map(|g| w.map_or(g, |w| g * w)),
+            plus(hw.map(|hw| hw * normal), hb.map(|hb| hb.broadcast_shape(shape))),
+        );
+        let by_w = w.and_then(|w| by_t.map(|g| (g * gy).sum_shape(w.shape())));
+        OfGradient([by_x, by_mean, by_inv, by_gy, by_w])
+    }
+}
+
+impl<'t, T: Float> OfGradient<'t, T> {
+    /// Returns those that the call wants. A missing one is 0.
+    fn wanted(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
+        let all = self.0.into_iter().take(c.arity()).enumerate();
+        let wanted = |(arg, g): (usize, Option<Var<'t, T>>)| {
+            c.wants(arg).then(|| g.unwrap_or_else(|| c.tape().zeros(&c.x_shape(arg))))
+        };
+        Cotangents(all.map(wanted).collect())
+    }
 }
 
 fn plus<'t, T: Float>(a: Option<Var<'t, T>>, b: Option<Var<'t, T>>) -> Option<Var<'t, T>> {
@@ -179,6 +266,31 @@ impl<T: Float> Var<'_, T> {
             [Some(self), weight, bias].into_iter().flatten().collect();
         let id = tape.apply_outputs(Op::Normalize(op), &operands, &[shape, kept, kept], 3);
         Var { tape, id }
+    }
+
+    /// Normalises each channel of [N, C, …] to mean 0 and variance 1 over all other axes, then scales and shifts it by
+    /// its numbers of weight and bias \[C\]:
+    ///
+    /// y = (x − mean) / √(variance + ε) · weight + bias
+    ///
+    /// Returns y, and the mean and the variance (with 1 / n), which are detached and keep the other axes with size 1.
+    ///
+    /// # Panics
+    /// If there are fewer than two axes, weight or bias have another shape, or there is a bias without a weight.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn batch_norm(self, [weight, bias]: [Option<Self>; 2], eps: f64) -> [Self; 3] {
+        let (tape, shape) = (self.tape, self.shape());
+        for affine in [weight, bias].into_iter().flatten() {
+            tape.same_tape("batch_norm", affine.tape);
+        }
+        let [of_weight, of_bias] = [weight, bias].map(|x| x.map(Var::shape));
+        self.fits(shapes::batch_norm(&shape, [of_weight.as_ref(), of_bias.as_ref()]));
+        let (variance, mean) = self.detach().var_mean(&all_but_channels(shape), true, 0);
+        let op = Op::Normalize(Normalize::Batch { eps: PackedF64::new(eps) });
+        let operands = [Some(self), Some(mean), Some(variance), weight, bias];
+        let operands: SmallVec<[Self; 5]> = operands.into_iter().flatten().collect();
+        [tape.apply(op, &operands, shape), mean, variance]
     }
 
     /// Returns the variance and the mean over axes. See [`var`](Var::var) for `correction`.

@@ -65,12 +65,18 @@ macro_rules! batch_norm {
     };
 }
 
-/// Computes the statistics of each channel over the batch and the positions, and records them.
+/// The least number of positions in a channel of a sample for which the fused kernel is used: its vectors lie along
+/// the positions.
+const POSITIONS: usize = 16;
+
+/// Normalises each channel over the batch and the positions, and records the statistics.
 #[track_caller]
 fn of_the_batch<'t, T: Float>(
     x: Var<'t, T>,
     running: Option<RunningStatistics<'_, T>>,
-) -> Normalizer<'t, T> {
+    eps: f64,
+    affine: [Option<&Param<T>>; 2],
+) -> Var<'t, T> {
     let (tape, shape) = (x.tape(), x.shape());
     let n = shape.numel() / shape[1].max(1);
     if n == 1 {
@@ -83,13 +89,23 @@ fn of_the_batch<'t, T: Float>(
             "batch_norm: the variance of one value per channel is undefined, got {shape}: {remedy}"
         ))
     }
+    let record = |mean, variance| {
+        if let Some(running) = running.filter(|_| n > 1) {
+            running.record(mean, variance, n);
+            tape.count_buffer(running.batches, 1);
+        }
+    };
+    let positions: usize = shape[2..].iter().product();
+    if positions >= POSITIONS && (affine[0].is_some() || affine[1].is_none()) {
+        let affine = affine.map(|param| param.map(|param| tape.param(param)));
+        let [y, mean, variance] = x.batch_norm(affine, eps);
+        record(mean, variance);
+        return y;
+    }
     let axes: Vec<isize> = (0..shape.rank() as isize).filter(|&axis| axis != 1).collect();
     let normalizer = Normalizer::over(x, &axes);
-    if let Some(running) = running.filter(|_| n > 1) {
-        running.record(normalizer.mean, normalizer.variance, n);
-        tape.count_buffer(running.batches, 1);
-    }
-    normalizer
+    record(normalizer.mean, normalizer.variance);
+    normalizer.scaled(eps, affine)
 }
 
 batch_norm! {

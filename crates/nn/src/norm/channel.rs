@@ -142,15 +142,13 @@ macro_rules! channel_norm {
             #[track_caller]
             fn call<'t>(&self, $x: Var<'t, T>) -> Var<'t, T> {
                 crate::check_input::check_channels($op, $axes, $x, self.channels);
-                let normalizer = match self.running() {
+                let affine = [self.weight.as_ref(), self.bias.as_ref()];
+                match self.running() {
                     Some(running) if $x.tape().expect_mode($group) == Mode::Eval => {
-                        running.normalizer($x)
+                        running.normalizer($x).scaled(self.eps, affine)
                     }
-                    running => $statistics($x, running),
-                };
-                let [weight, bias] =
-                    [&self.weight, &self.bias].map(|param| super::per_channel(param.as_ref(), $x));
-                normalizer.scaled(self.eps, weight, bias)
+                    running => $statistics($x, running, self.eps, affine),
+                }
             }
         }
     };

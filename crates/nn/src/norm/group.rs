@@ -1,6 +1,6 @@
 //! Group normalisation.
 
-use super::{Normalizer, per_channel};
+use super::Normalizer;
 use crate::layer::Layer;
 use wengert_autograd::{Param, Var};
 use wengert_nn_derive::Module;
@@ -132,7 +132,7 @@ impl<T: Float> Layer<T> for GroupNorm<T> {
         let spread =
             |of_group: Var<'t, T>| of_group.broadcast_to(&[n, groups, each]).reshape(&axes);
         let [c, mean, variance] = [normal.c, normal.mean, normal.variance].map(spread);
-        let [weight, bias] = [&self.weight, &self.bias].map(|param| per_channel(param.as_ref(), x));
-        Normalizer { x: x - c, c, mean, variance }.scaled(self.eps, weight, bias)
+        let affine = [self.weight.as_ref(), self.bias.as_ref()];
+        Normalizer { x: x - c, c, mean, variance }.scaled(self.eps, affine)
     }
 }

@@ -51,13 +51,15 @@ macro_rules! instance_norm {
     };
 }
 
-/// Computes the statistics of each channel of each sample over the positions, and records their
-/// means over the samples.
+/// Normalises each channel of each sample over the positions. Records the means of the statistics over
+/// the samples.
 #[track_caller]
 fn of_each_sample<'t, T: Float>(
     x: Var<'t, T>,
     running: Option<RunningStatistics<'_, T>>,
-) -> Normalizer<'t, T> {
+    eps: f64,
+    affine: [Option<&Param<T>>; 2],
+) -> Var<'t, T> {
     let shape = x.shape();
     let n: usize = shape[2..].iter().product();
     if n == 1 {
@@ -73,7 +75,7 @@ fn of_each_sample<'t, T: Float>(
             [normalizer.mean, normalizer.variance].map(|each| each.detach().mean(&[0], true));
         running.record(mean, variance, n);
     }
-    normalizer
+    normalizer.scaled(eps, affine)
 }
 
 instance_norm! {

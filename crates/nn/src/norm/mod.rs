@@ -3,7 +3,8 @@
 //! Layer normalisation is one operation, since its rows stay in a cache. The others have the same
 //! structure: one operation computes mean and variance and keeps the reduced axes; then one chain of
 //! pointwise operations computes (x − c)·scale + shift. This chain takes one pass over memory,
-//! together with a rectifier or a residual sum that follows.
+//! together with a rectifier or a residual sum that follows. In training, batch normalisation of channels with
+//! enough positions is one operation with a fused kernel.
 
 mod batch;
 mod channel;
@@ -48,9 +49,9 @@ impl<'t, T: Float> Normalizer<'t, T> {
         Normalizer { x: x - c, c, mean, variance }
     }
 
-    /// Returns (x − mean) / √(variance + ε) · weight + bias. Weight and bias have the size of the
-    /// statistics.
-    fn scaled(self, eps: f64, weight: Option<Var<'t, T>>, bias: Option<Var<'t, T>>) -> Var<'t, T> {
+    /// Returns (x − mean) / √(variance + ε) · weight + bias. Weight and bias have one value per channel.
+    fn scaled(self, eps: f64, affine: [Option<&Param<T>>; 2]) -> Var<'t, T> {
+        let [weight, bias] = affine.map(|param| per_channel(param, self.x));
         let scale = times((self.variance + eps).sqrt().recip(), weight);
         let y = self.x * scale;
         if !self.mean.is_active() {

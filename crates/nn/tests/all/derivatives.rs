@@ -171,6 +171,10 @@ fn derivatives_of_batch_norms_agree_with_differences() {
     let batch = || shaken(&BatchNorm2d::of(3).without_running_statistics());
     check(&batch(), &[2, 3, 3, 2]);
     check(&batch().eps(0.5).without_affine(), &[3, 3, 1, 2]);
+    // With 16 positions and more, a fused kernel.
+    check(&batch(), &[2, 3, 4, 4]);
+    check(&batch().eps(0.5).without_affine(), &[2, 3, 3, 6]);
+    check(&batch().without_bias(), &[2, 3, 1, 17]);
     check(&BatchNorm1d::of(3).without_running_statistics(), &[5, 3]);
     check(&BatchNorm1d::of(2).without_running_statistics(), &[3, 2, 4]);
     // With running statistics, the layer is an affine map in evaluation.
@@ -184,6 +188,7 @@ fn derivatives_of_batch_norms_agree_with_differences() {
 fn derivatives_of_norms_with_running_statistics_agree_with_differences() {
     check_in(Mode::Train, &shaken(&BatchNorm2d::of(3)), &[2, 3, 3, 2]);
     check_in(Mode::Train, &BatchNorm2d::of(2).without_affine(), &[2, 2, 3, 2]);
+    check_in(Mode::Train, &shaken(&BatchNorm2d::of(2)), &[2, 2, 4, 5]);
     check_in(Mode::Train, &shaken(&BatchNorm1d::of(2)).momentum(None), &[5, 2]);
     let instances = shaken(&InstanceNorm2d::of(2).affine()).running_statistics(0.1);
     check_in(Mode::Train, &instances, &[2, 2, 2, 3]);

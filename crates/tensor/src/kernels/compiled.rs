@@ -11,6 +11,7 @@
 //! [`Element`](crate::Element) is sealed. A method that trusts its arguments is therefore `unsafe`,
 //! although other crates can hardly construct its arguments.
 
+use super::batch_norm::{self, BatchNormGradient, BatchNormOperands};
 use super::blocks::NumberSource;
 use super::conv::{self, ConvSizes};
 use super::gemm::{self, Gemm, MatRef};
@@ -78,6 +79,22 @@ pub trait FloatKernels: Pointwise + Gemm {
     fn layer_norm_gradient(
         of: LayerNormGradient<'_, Self>,
         n: usize,
+        gx: &mut [Self],
+        affine: [&mut [Self]; 2],
+    );
+    /// Computes means and variances of the channels of images [n, c, inner].
+    #[doc(hidden)]
+    fn channel_moments(x: &[Self], sizes: [usize; 3], divisor: f64, results: [&mut [Self]; 2]);
+    /// Normalises the channels of images [n, c, inner].
+    #[doc(hidden)]
+    fn batch_norm(of: BatchNormOperands<'_, Self>, sizes: [usize; 3], eps: f64, y: &mut [Self]);
+    /// Computes the gradients of normalised channels.
+    #[doc(hidden)]
+    fn batch_norm_gradient(
+        of: BatchNormGradient<'_, Self>,
+        sizes: [usize; 3],
+        eps: f64,
+        kept: Option<&mut [Self]>,
         gx: &mut [Self],
         affine: [&mut [Self]; 2],
     );
@@ -167,6 +184,32 @@ macro_rules! float_kernels {
                 affine: [&mut [$t]; 2],
             ) {
                 rows::layer_norm_gradient(of, n, gx, affine);
+            }
+            fn channel_moments(
+                x: &[$t],
+                sizes: [usize; 3],
+                divisor: f64,
+                results: [&mut [$t]; 2],
+            ) {
+                batch_norm::statistics(x, sizes, divisor, results);
+            }
+            fn batch_norm(
+                of: BatchNormOperands<'_, $t>,
+                sizes: [usize; 3],
+                eps: f64,
+                y: &mut [$t],
+            ) {
+                batch_norm::batch_norm(of, sizes, eps, y);
+            }
+            fn batch_norm_gradient(
+                of: BatchNormGradient<'_, $t>,
+                sizes: [usize; 3],
+                eps: f64,
+                kept: Option<&mut [$t]>,
+                gx: &mut [$t],
+                affine: [&mut [$t]; 2],
+            ) {
+                batch_norm::batch_norm_gradient(of, sizes, eps, kept, gx, affine);
             }
             fn moments(x: &[$t], sizes: [usize; 4], divisor: f64, results: [&mut [$t]; 2]) {
                 rows::moments(x, sizes, divisor, results);

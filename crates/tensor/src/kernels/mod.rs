@@ -1,5 +1,5 @@
-//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, normalisations of rows, scans,
-//! orders, pointwise programs, maps along axes, indexing, copies and random numbers.
+//! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, normalisations of rows and of
+//! channels, scans, orders, pointwise programs, maps along axes, indexing, copies and random numbers.
 //!
 //! A kernel takes slices, pointers with strides, and sizes that are already checked, and writes
 //! into a slice of the caller. This module knows the modules below it and no tensor: the caller has
@@ -8,6 +8,7 @@
 //! `compiled` lists the kernels that are compiled once for each type. Families of kernels import
 //! from `blocks`, `gemm`, `lanes` and `reduce`; only `matmul` imports from `compiled`.
 
+pub(crate) mod batch_norm;
 mod blocks;
 mod compare;
 mod compiled;

@@ -52,7 +52,9 @@ pub use rearrange::{
     Diagonal, diagonal, diagonal_matrix, expand, flip, kron, matrices, meshgrid, repeat, roll,
     select_index,
 };
-pub use reduce::{Reduced, extreme, extreme_to, layer_norm, lines, norm, reduce, reduce_to};
+pub use reduce::{
+    Reduced, batch_norm, extreme, extreme_to, layer_norm, lines, norm, reduce, reduce_to,
+};
 pub use resample::{interpolate, pad_mode};
 pub use unfold::{fold, unfold};
 pub(crate) use view::steps_to;

@@ -99,6 +99,29 @@ pub fn layer_norm(
     Ok(kept)
 }
 
+/// Checks the shapes of a batch normalisation of [N, C, …], and of its weight and bias \[C\]. Returns the shape of the
+/// means: [1, C, 1, …].
+pub fn batch_norm(shape: &[usize], [weight, bias]: [Option<&Shape>; 2]) -> ShapeResult {
+    let op = "batch_norm";
+    let mut kept = shape_of(op, shape)?;
+    ensure(shape.len() >= 2, || format!("{op}: expected [N, C, …], got {shape:?}"))?;
+    for (name, got) in [("weight", weight), ("bias", bias)] {
+        let Some(got) = got else { continue };
+        ensure(**got == shape[1..2], || {
+            format!("{op}: {shape:?} requires a {name} {:?}, got {got}", &shape[1..2])
+        })?;
+    }
+    ensure(weight.is_some() || bias.is_none(), || {
+        format!("{op}: a bias requires a weight: add the bias to the result")
+    })?;
+    for (axis, size) in kept.iter_mut().enumerate() {
+        if axis != 1 {
+            *size = 1;
+        }
+    }
+    Ok(kept)
+}
+
 /// Checks that each result has at least one element to choose from.
 fn some(op: &str, from: &[usize], to: &[usize]) -> ShapeResult<()> {
     if to.contains(&0) {

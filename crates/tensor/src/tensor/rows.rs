@@ -1,9 +1,11 @@
-//! Functions that normalise lines: softmax and layer normalisation, and the gradients that their rules need.
+//! Functions that normalise lines or channels: softmax, layer and batch normalisation, and the gradients that their
+//! rules need.
 
 #[cfg(test)]
 mod tests;
 
 use super::{Float, Tensor};
+use crate::kernels::batch_norm::{BatchNormGradient, BatchNormOperands};
 use crate::kernels::rows::{LONGEST, LayerNormGradient};
 use crate::layout::Shape;
 use crate::shapes::{self, OrPanic};
@@ -173,6 +175,94 @@ impl<T: Float> Tensor<T> {
         };
         T::layer_norm_gradient(of, n, gx.fresh_mut(), sums);
         (gx, affine)
+    }
+}
+
+/// Batch normalisation.
+impl<T: Float> Tensor<T> {
+    /// Normalises each channel of [N, C, …] by its mean and its variance over all other axes, then scales and shifts it
+    /// by its numbers of weight and bias \[C\]. Then adds the residual, if there is one, and replaces negative
+    /// numbers by 0, if `relu`. Mean and variance keep the other axes with size 1.
+    ///
+    /// # Panics
+    /// If there are fewer than two axes, an operand has another shape, or there is a bias without a weight.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn batch_norm(
+        &self,
+        [mean, variance]: [&Self; 2],
+        affine: [Option<&Self>; 2],
+        eps: f64,
+        residual: Option<&Self>,
+        relu: bool,
+    ) -> Self {
+        let shape = self.shape();
+        let [weight_shape, bias_shape] = affine.map(|x| x.map(Tensor::shape));
+        let affine_shapes = [weight_shape.as_ref(), bias_shape.as_ref()];
+        let kept = shapes::batch_norm(&shape, affine_shapes).or_panic();
+        let fits = mean.shape() == kept && variance.shape() == kept;
+        let fits = fits && residual.is_none_or(|x| x.shape() == shape);
+        assert!(fits, "batch_norm: wrong shapes");
+        let [x, mean, variance] = [self, mean, variance].map(Tensor::contiguous);
+        let [weight, bias, residual] =
+            [affine[0], affine[1], residual].map(|x| x.map(Tensor::contiguous));
+        let of = BatchNormOperands {
+            x: slice(&x),
+            mean: slice(&mean),
+            variance: slice(&variance),
+            weight: weight.as_ref().map_or(&[], slice),
+            bias: bias.as_ref().map_or(&[], slice),
+            residual: residual.as_ref().map_or(&[], slice),
+            relu,
+        };
+        let mut y = Tensor::empty(shape);
+        T::batch_norm(of, shape.around(1), eps, y.fresh_mut());
+        y
+    }
+
+    /// Returns the gradients of [`batch_norm`](Tensor::batch_norm) of x by its own mean and variance, by x, which is
+    /// `self`, by weight and by bias, from the mean, the variance and the gradient of the result. `rectified` is the
+    /// result behind a rectifier: the gradient in front of it is 0 where the result is 0. It is the fourth result, if
+    /// `keep`.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn batch_norm_gradient(
+        &self,
+        [mean, variance, gy]: [&Self; 3],
+        weight: Option<&Self>,
+        eps: f64,
+        rectified: Option<&Self>,
+        keep: bool,
+    ) -> ([Self; 3], Option<Self>) {
+        let shape = self.shape();
+        let of_weight = weight.map(Tensor::shape);
+        let kept = shapes::batch_norm(&shape, [of_weight.as_ref(), None]).or_panic();
+        let fits = mean.shape() == kept && variance.shape() == kept && gy.shape() == shape;
+        let fits = fits && rectified.is_none_or(|y| y.shape() == shape);
+        assert!(fits && (rectified.is_some() || !keep), "batch_norm_gradient: wrong shapes");
+        let [x, mean, variance, gy] = [self, mean, variance, gy].map(Tensor::contiguous);
+        let [weight, rectified] = [weight, rectified].map(|x| x.map(Tensor::contiguous));
+        let of = BatchNormGradient {
+            x: slice(&x),
+            mean: slice(&mean),
+            variance: slice(&variance),
+            gy: slice(&gy),
+            rectified: rectified.as_ref().map_or(&[], slice),
+            weight: weight.as_ref().map_or(&[], slice),
+        };
+        let mut gx = Tensor::empty(shape);
+        let mut passed = keep.then(|| Tensor::empty(shape));
+        let [mut gw, mut gb] = [(); 2].map(|()| Tensor::empty(Shape::new(&shape[1..2])));
+        let affine = [gw.fresh_mut(), gb.fresh_mut()];
+        if shape.numel() == 0 {
+            for g in affine {
+                g.fill(T::of(0.0));
+            }
+        } else {
+            let passed = passed.as_mut().map(Tensor::fresh_mut);
+            T::batch_norm_gradient(of, shape.around(1), eps, passed, gx.fresh_mut(), affine);
+        }
+        ([gx, gw, gb], passed)
     }
 }
 

@@ -45,6 +45,10 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
             Normalize::Layer { axes, eps } => {
                 ("layer_norm", vec![("axes", axes.into()), ("eps", eps.get().into())])
             }
+            Normalize::Batch { eps } => ("batch_norm", vec![("eps", eps.get().into())]),
+            Normalize::BatchGradient { eps } => {
+                ("batch_norm_gradient", vec![("eps", eps.get().into())])
+            }
             Normalize::LayerGradient { axes } => {
                 ("layer_norm_gradient", vec![("axes", axes.into())])
             }

@@ -94,6 +94,8 @@ fn every_operation_and_its_gradient_have_the_values_of_plain_loops() {
         "Normalize Moments",
         "Normalize Layer",
         "Normalize LayerGradient",
+        "Normalize Batch",
+        "Normalize BatchGradient",
         "Scan ScanAlong",
         "MatMul MatMul",
         "Conv Forward",

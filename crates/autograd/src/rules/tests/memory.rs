@@ -40,6 +40,63 @@ fn a_pointwise_operation_stays_pending_until_its_value_is_read() {
     }
 }
 
+/// The functions of a batch normalisation y and a residual x for which one pass computes both.
+const BEHIND_BATCH_NORM: [for<'t> fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>; 5] =
+    [|y, _| y.relu(), |y, x| y + x, |y, x| x + y, |y, x| (y + x).relu(), |y, x| (x + y).relu()];
+
+#[test]
+fn a_batch_norm_is_computed_together_with_what_follows() {
+    for (policy, read) in POLICIES.into_iter().flat_map(|policy| [(policy, false), (policy, true)])
+    {
+        for f in BEHIND_BATCH_NORM {
+            let tape = Tape::<f64>::new().with_policy(policy);
+            let x = tape.watch(any(&[4, 3, 5], 1));
+            let [y, ..] = x.batch_norm([None, None], 1e-2);
+            assert_eq!(tape.has(y), policy == Policy::Eager);
+            let z = f(y, x.tanh());
+            let other = read.then(|| y.sin());
+            z.value();
+            // A pending reader needs y on its own.
+            let stored = policy == Policy::Eager || read;
+            assert!(tape.has(z) && tape.has(y) == stored, "{policy:?}, {read}");
+            assert!(other.is_none_or(|other| other.value().to_vec() == y.value().sin().to_vec()));
+        }
+    }
+}
+
+#[test]
+fn gradients_behind_a_batch_norm_have_the_same_bits_under_both_policies() {
+    for f in BEHIND_BATCH_NORM {
+        for shared in [false, true] {
+            let results = POLICIES.map(|policy| {
+                let run = |walk: bool| {
+                    let tape = Tape::<f64>::new().with_policy(policy);
+                    let [x, residual] = [1, 2].map(|seed| tape.watch(any(&[4, 3, 5], seed)));
+                    let [w, b] = [3, 4].map(|seed| tape.watch(any(&[3], seed)));
+                    let [y, ..] = x.batch_norm([Some(w), Some(b)], 1e-2);
+                    let z = f(y, residual);
+                    let loss = if shared { z * y.tanh() } else { z.tanh() * residual };
+                    let of = [x, residual, w, b];
+                    if walk {
+                        let gradients = loss.sum_all().backward();
+                        let values = |x| gradients.wrt(x).map(Tensor::to_vec).unwrap_or_default();
+                        return of.map(values).to_vec();
+                    }
+                    let first = loss.sum_all().grad(&of);
+                    let second = first.iter().map(|g| (*g * *g).sum_all()).reduce(|a, b| a + b);
+                    let second = second.unwrap().grad(&of);
+                    let all = first.into_iter().chain(second).chain([z, loss]);
+                    all.map(|x| x.value().to_vec()).collect()
+                };
+                [run(true), run(false)].concat()
+            });
+            for ((a, b), what) in results[0].iter().zip(&results[1]).zip(0..) {
+                assert!(a == b, "{what}: {a:?}\n{b:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_value_that_no_rule_reads_is_dropped_when_its_scope_ends() {
     for policy in POLICIES {

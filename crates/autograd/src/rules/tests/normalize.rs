@@ -12,7 +12,9 @@ fn after(op: Normalize) -> Option<Normalize> {
     match op {
         Normalize::Moments { .. } => Some(Normalize::Layer { axes: 1, eps: PackedF64::new(1e-5) }),
         Normalize::Layer { .. } => Some(Normalize::LayerGradient { axes: 1 }),
-        Normalize::LayerGradient { .. } => None,
+        Normalize::LayerGradient { .. } => Some(Normalize::Batch { eps: PackedF64::new(1e-2) }),
+        Normalize::Batch { eps } => Some(Normalize::BatchGradient { eps }),
+        Normalize::BatchGradient { .. } => None,
     }
 }
 
@@ -117,5 +119,80 @@ fn rows(op: Normalize) -> Vec<Row> {
             }
             rows
         }
+        Normalize::Batch { .. } => {
+            let affine =
+                |shape: &[usize]| vec![any(shape, 1), any(&shape[1..2], 2), any(&shape[1..2], 3)];
+            vec![
+                Row::new(op, "plain", vec![any(&[3, 2, 4], 1)], |x| {
+                    x[0].batch_norm([None, None], 1e-2)[0]
+                }),
+                Row::new(op, "scaled", vec![any(&[3, 2, 4], 1), any(&[2], 2)], |x| {
+                    x[0].batch_norm([Some(x[1]), None], 1e-2)[0]
+                }),
+                Row::new(op, "scaled and shifted", affine(&[2, 3, 2, 3]), |x| {
+                    x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0]
+                }),
+                Row::new(op, "of a constant", vec![any(&[2], 2), any(&[2], 3)], |w| {
+                    let x = w[0].tape().constant(any(&[3, 2, 4], 1));
+                    x.batch_norm([Some(w[0]), Some(w[1])], 1e-2)[0].square()
+                }),
+                Row::new(op, "of a constant with a constant weight", vec![any(&[2], 3)], |b| {
+                    let [x, w] =
+                        [any(&[3, 2, 4], 1), any(&[2], 2)].map(|x| b[0].tape().constant(x));
+                    x.batch_norm([Some(w), Some(b[0])], 1e-2)[0].square()
+                }),
+                Row::new(op, "before a rectifier", affine(&[5, 2, 3]), |x| {
+                    (x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0] + 9.0).relu().square()
+                }),
+                Row::new(op, "rectified", affine(&[5, 2, 3]), |x| {
+                    x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0].relu().square()
+                }),
+                Row::new(
+                    op,
+                    "added and rectified",
+                    vec![any(&[3, 2, 4], 1), any(&[2], 2), any(&[3, 2, 4], 3)],
+                    |x| {
+                        let y = x[0].batch_norm([Some(x[1]), None], 1e-2)[0];
+                        (y + x[2]).relu().square()
+                    },
+                ),
+                Row::new(op, "tiny", vec![any(&[3, 2], 1)], |x| {
+                    x[0].batch_norm([None, None], 1e-2)[0]
+                })
+                .order(3),
+            ]
+        }
+        Normalize::BatchGradient { eps } => {
+            let mut rows = vec![Row::new(op, "tiny", vec![any(&[3, 2], 1), any(&[3, 2], 4)], {
+                move |x| batch_gradient(eps, x[0], x[1], None)[0]
+            })];
+            for i in 0..3 {
+                for scaled in [false, true] {
+                    let mut inputs = vec![any(&[3, 2, 4], 1), any(&[3, 2, 4], 4)];
+                    inputs.extend(scaled.then(|| any(&[2], 5)));
+                    rows.push(Row::new(op, &format!("output {i}"), inputs, move |x| {
+                        let y = batch_gradient(eps, x[0], x[1], x.get(2).copied())[i];
+                        // Each input has a gradient, also where the output does not depend on it.
+                        y + x.iter().fold(x[0].sum_all() * 0.3, |sum, &x| sum + x.sum_all())
+                    }));
+                }
+            }
+            rows
+        }
     }
+}
+
+/// The gradient of batch normalisation by x, weight and bias, with the statistics of x.
+fn batch_gradient<'t>(
+    eps: PackedF64,
+    x: Var<'t, f64>,
+    gy: Var<'t, f64>,
+    weight: Option<Var<'t, f64>>,
+) -> Vec<Var<'t, f64>> {
+    let shape = x.shape();
+    let axes: Vec<isize> = (0..shape.rank() as isize).filter(|&axis| axis != 1).collect();
+    let (variance, mean) = x.detach().var_mean(&axes, true, 0);
+    let operands: Vec<_> = [x, mean, variance, gy].into_iter().chain(weight).collect();
+    let channels = &shape[1..2];
+    outputs(Normalize::BatchGradient { eps }, &operands, &[&shape, channels, channels])
 }

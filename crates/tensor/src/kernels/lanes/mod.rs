@@ -4,7 +4,7 @@
 //! lanes of a load that lie outside the image are not read, and the lanes of a store that lie outside the result
 //! are not written. Therefore short rows need neither a loop over single elements nor a padded copy.
 //!
-//! This module imports `gemm` for its vectors. `conv`, `pool` and `map_axis` import it.
+//! This module imports `gemm` for its vectors. `batch_norm`, `conv`, `pool` and `map_axis` import it.
 #![allow(clippy::needless_range_loop)] // the indices are the numbers of lanes
 
 #[cfg(target_arch = "x86_64")]

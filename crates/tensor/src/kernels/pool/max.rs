@@ -16,7 +16,8 @@ pub(crate) fn max_pool<T: Maxima>(
     assert_eq!(values.len(), positions.len());
     let size = sizes.from[0] * sizes.from[1];
     let area = sizes.to[0] * sizes.to[1];
-    let pairs = size < LARGE && sizes.is_two_by_two();
+    // Rows without a remainder: in that, single elements would be chosen by branches, which cannot be predicted.
+    let pairs = size < LARGE && sizes.is_two_by_two() && sizes.to[1].is_multiple_of(4);
     let slides = if size < LARGE && !pairs { Slide::new(sizes) } else { None };
     let (to, at) = (Shared(values.as_mut_ptr()), Shared(positions.as_mut_ptr()));
     let cost = x.len().max(cost(&[values.len(), slides.as_ref().map_or(1, Slide::taps)]) / 8);

@@ -119,6 +119,7 @@ where
     // SAFETY: the same contract.
     unsafe {
         match (job.slide.step, count, dilation) {
+            (2, 2, 1) => images::<V, 2, 2>(job),
             (2, 3, 1) => images::<V, 2, 3>(job),
             (1, 3, 1) => images::<V, 1, 3>(job),
             (1, ..) => images::<V, 1, 0>(job),
@@ -223,9 +224,10 @@ unsafe fn far_apart<T: Real + Bits>(job: &Images<T>) {
                     let best = values[low..high].iter_mut().zip(&mut positions[low..high]);
                     for (value, position) in best {
                         let (x, here) = (x[at], at as i64);
-                        if (x > *value) | (x.is_nan_() & !value.is_nan_()) {
-                            (*value, *position) = (x, here);
-                        }
+                        // Chosen without a branch, which could not be predicted.
+                        let better = (x > *value) | (x.is_nan_() & !value.is_nan_());
+                        *value = if better { x } else { *value };
+                        *position = if better { here } else { *position };
                         at = at.wrapping_add(step);
                     }
                 }

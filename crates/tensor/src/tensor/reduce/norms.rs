@@ -4,6 +4,9 @@ use super::ReducedAxes;
 use crate::shapes::{self, OrPanic};
 use crate::tensor::{Float, Tensor};
 
+/// The number of channels from which the statistics of each are computed by one thread.
+const CHANNELS: usize = 8;
+
 impl<T: Float> Tensor<T> {
     /// Returns the standard deviation √(Σ(x - mean)² / (n - correction)) over these axes, or over all axes
     /// if `axes` is empty: the square root of [`var`](Tensor::var).
@@ -31,7 +34,14 @@ impl<T: Float> Tensor<T> {
         let shape = if keepdim { reduced.kept } else { reduced.dropped };
         let (mut variance, mut mean) = (Tensor::empty(shape), Tensor::empty(shape));
         let divisor = reduction.count().saturating_sub(correction) as f64;
-        T::moments(x, sizes, divisor, [mean.fresh_mut(), variance.fresh_mut()]);
+        let results = [mean.fresh_mut(), variance.fresh_mut()];
+        match sizes {
+            // Channels of images: there are enough of them for the threads.
+            [1, n, channels, inner] if n > 1 && channels >= CHANNELS => {
+                T::channel_moments(x, [n, channels, inner], divisor, results);
+            }
+            _ => T::moments(x, sizes, divisor, results),
+        }
         (variance, mean)
     }
 

@@ -1,3 +1,5 @@
+mod batch_norm;
+
 use crate::kernels::rows::LONGEST;
 use crate::tensor::{Float, Tensor};
 use crate::testing::{layouts, panics_here};

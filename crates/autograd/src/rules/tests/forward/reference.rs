@@ -537,6 +537,34 @@ fn normalized(op: Normalize, output: usize, x: &[Tensor<f64>]) -> Vec<f64> {
             }
             std::mem::take(&mut outputs[output])
         }
+        Normalize::Batch { eps } => {
+            let channel = |i: usize| i / shape[2..].iter().product::<usize>() % shape[1];
+            let normal = |i: usize| {
+                let c = channel(i);
+                let weight = values.get(3).map_or(1.0, |w| w[c]);
+                let scale = weight / (values[2][c] + eps.get()).sqrt();
+                (values[0][i] - values[1][c]) * scale + values.get(4).map_or(0.0, |b| b[c])
+            };
+            (0..shape.numel()).map(normal).collect()
+        }
+        Normalize::BatchGradient { eps } => {
+            let channel = |i: usize| i / shape[2..].iter().product::<usize>() % shape[1];
+            let n = (shape.numel() / shape[1]) as f64;
+            let inv = |c: usize| 1.0 / (values[2][c] + eps.get()).sqrt();
+            let normal = |i: usize| (values[0][i] - values[1][channel(i)]) * inv(channel(i));
+            let (mut gw, mut gb) = (vec![0.0; shape[1]], vec![0.0; shape[1]]);
+            for (i, gy) in values[3].iter().enumerate() {
+                gw[channel(i)] += gy * normal(i);
+                gb[channel(i)] += gy;
+            }
+            let gx = |i: usize| {
+                let c = channel(i);
+                let weight = values.get(4).map_or(1.0, |w| w[c]);
+                weight * inv(c) * (values[3][i] - gb[c] / n - normal(i) * gw[c] / n)
+            };
+            let gx = (0..shape.numel()).map(gx).collect();
+            [gx, gw, gb][output].clone()
+        }
     }
 }
 
