@@ -55,8 +55,7 @@ impl Pair {
     /// Returns whether the result may take the place of an operand, where the operands have these numbers. An optimizer
     /// updates parameters this way.
     pub(super) fn is_in_place(self, operands: &[u8], operand: u8) -> bool {
-        matches!(self, Pair::AddScaled(_))
-            && operands.iter().filter(|&&other| other == operand).count() == 1
+        matches!(self, Pair::AddScaled(_)) && (operands[0] == operand) != (operands[1] == operand)
     }
 
     /// Returns the number of operands.

@@ -267,6 +267,9 @@ impl Step {
     }
 }
 
+/// A pair, with the numbers of its operands.
+type Joined = (Pair, [u8; 2]);
+
 /// Makes the steps of a program: one for each instruction, or one for two of which the second alone reads the result
 /// of the first. Renames the results accordingly.
 fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[Step; 8]> {
@@ -279,7 +282,7 @@ fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[
         }
     }
     // The pairs, at the place of the second instruction, and the first instructions of pairs.
-    let mut pairs: SmallVec<[Option<(Pair, [u8; 2])>; 8]> = smallvec![None; list.len()];
+    let mut pairs: SmallVec<[Option<Joined>; 8]> = smallvec![None; list.len()];
     let mut joined: SmallVec<[bool; 16]> = smallvec![false; list.len()];
     for (k, &second) in list.iter().enumerate() {
         for at in 0..second.op.arity().min(2) {
