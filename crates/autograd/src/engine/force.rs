@@ -187,19 +187,8 @@ impl<T: Float> Tape<T> {
                     (id, x, Made::One(y))
                 }
                 Plan::Rectified(first, x, eps, y, kept) => {
-                    let (all, passed) = x[0].batch_norm_gradient(
-                        [&x[1], &x[2], &x[3]],
-                        x.get(4),
-                        eps,
-                        Some(&y),
-                        kept.is_some(),
-                    );
-                    if let (Some(kept), Some(passed)) = (kept, passed) {
-                        let arena = &mut *self.arena.borrow_mut();
-                        arena.store(kept, passed);
-                        arena.clear_pending(kept);
-                    }
-                    (first, x, Made::Outputs(all.into_iter().collect(), None))
+                    let made = self.rectified(&x, eps, &y, kept);
+                    (first, x, made)
                 }
                 Plan::Op(first, op, x, shape) => {
                     let mut made = self.evaluate(op, first, id, &x, shape);
@@ -247,6 +236,19 @@ impl<T: Float> Tape<T> {
                 }
             }
         }
+    }
+
+    /// Computes the gradient of a batch normalisation behind a rectifier, and stores gy in front of the rectifier as the
+    /// value of the node `kept`.
+    fn rectified(&self, x: &[Tensor<T>], eps: f64, y: &Tensor<T>, kept: Option<u32>) -> Made<T> {
+        let of = [&x[1], &x[2], &x[3]];
+        let (all, passed) = x[0].batch_norm_gradient(of, x.get(4), eps, Some(y), kept.is_some());
+        if let (Some(kept), Some(passed)) = (kept, passed) {
+            let arena = &mut *self.arena.borrow_mut();
+            arena.store(kept, passed);
+            arena.clear_pending(kept);
+        }
+        Made::Outputs(all.into_iter().collect(), None)
     }
 
     /// Computes the operation whose first output is the node `first`. The requested node is `id`.

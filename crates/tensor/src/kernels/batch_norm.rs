@@ -13,6 +13,8 @@
 //! A residual and a rectifier that follow are added and applied while the result is in registers. The gradient passes
 //! through the rectifier in the pass that adds the sums.
 
+#![allow(clippy::needless_range_loop)] // the indices are the numbers of vectors
+
 use super::lanes::{Bits, Lanes, for_vectors};
 use crate::machine::{Shared, prefetch, ranges};
 use crate::number::Real;
@@ -57,7 +59,7 @@ pub(crate) fn statistics<T: BatchNorm>(
     assert!(x.len() == n * c * inner && mean.len() == c && variance.len() == c);
     let [mean, variance] = [mean, variance].map(|to| Shared(to.as_mut_ptr()));
     ranges(c, x.len(), 1, |channels| {
-        let job = Channels { x, sizes, channels, divisor, mean, variance };
+        let job = MomentsJob { x, sizes, channels, divisor, mean, variance };
         // SAFETY: the sizes were checked, and the ranges of channels are disjoint.
         unsafe { T::statistics(&job) }
     });
@@ -249,7 +251,7 @@ fn each_vector<V: Lanes>(n: usize, write: impl Fn(usize, usize)) {
 }
 
 /// Channels whose mean and variance are computed.
-pub struct Channels<'a, T> {
+pub struct MomentsJob<'a, T> {
     x: &'a [T],
     sizes: ImageSizes,
     channels: Range<usize>,
@@ -260,14 +262,14 @@ pub struct Channels<'a, T> {
 
 for_vectors! {
     /// Mean and variance, compiled for the instruction sets.
-    Statistics: statistics(Channels) = moments
+    Statistics: statistics(MomentsJob) = moments
 }
 
 /// # Safety
 /// The operand and the results have the sizes of the job, no other code uses the results of its channels, and the
 /// processor has the instructions.
 #[inline(always)]
-unsafe fn moments<V: Lanes>(job: &Channels<'_, V::Scalar>)
+unsafe fn moments<V: Lanes>(job: &MomentsJob<'_, V::Scalar>)
 where
     V::Scalar: Real + Bits,
 {
@@ -343,7 +345,7 @@ where
         let channel = run % c;
         let [weight, bias] = [of.weight, of.bias].map(|affine| affine.get(channel).copied());
         let scale =
-            weight.map_or(1.0, |w| w.widen()) / (of.variance[channel].widen() + job.eps).sqrt();
+            weight.map_or(1.0, Real::widen) / (of.variance[channel].widen() + job.eps).sqrt();
         let constants = [-of.mean[channel], V::Scalar::narrow(scale), bias.unwrap_or_default()];
         // SAFETY: the run lies within the operands and the result.
         unsafe {
