@@ -215,26 +215,7 @@ impl<T: Float> Tape<T> {
             }
             drop(inputs);
             todo.pop();
-            let arena = &mut *self.arena.borrow_mut();
-            match made {
-                Made::One(value) => {
-                    arena.store(first, value);
-                    arena.clear_pending(first);
-                }
-                Made::Outputs(values, integers) => {
-                    let ids = first..first + values.len() as u32;
-                    for (id, value) in ids.clone().zip(values) {
-                        arena.store(id, value);
-                    }
-                    if let Some((place, integers)) = integers {
-                        arena.integers[place as usize] = Some(integers);
-                        arena.nodes[id as usize].flags &= !RELEASED;
-                    }
-                    for id in ids {
-                        arena.clear_pending(id);
-                    }
-                }
-            }
+            self.arena.borrow_mut().store_made(first, id, made);
         }
     }
 
@@ -404,6 +385,29 @@ fn in_memory_of_operand<T: Float>(op: Opcode, x: Inputs<T>) -> Tensor<T> {
 }
 
 impl<T: Float> Arena<T> {
+    /// Stores the results of the operation whose first output is the node `first`. The requested node is `id`.
+    fn store_made(&mut self, first: u32, id: u32, made: Made<T>) {
+        match made {
+            Made::One(value) => {
+                self.store(first, value);
+                self.clear_pending(first);
+            }
+            Made::Outputs(values, integers) => {
+                let ids = first..first + values.len() as u32;
+                for (id, value) in ids.clone().zip(values) {
+                    self.store(id, value);
+                }
+                if let Some((place, integers)) = integers {
+                    self.integers[place as usize] = Some(integers);
+                    self.nodes[id as usize].flags &= !RELEASED;
+                }
+                for id in ids {
+                    self.clear_pending(id);
+                }
+            }
+        }
+    }
+
     /// Stores the value of a node.
     #[inline]
     fn store(&mut self, id: u32, value: Tensor<T>) {

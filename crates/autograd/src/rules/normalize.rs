@@ -105,13 +105,13 @@ fn layer<'t, T: Float>(c: &Call<'_, 't, T>, axes: u8) -> Cotangents<'t, T> {
     Cotangents(list)
 }
 
-/// The operands are x, mean, inv, gy and perhaps w. See [`Gradient`].
+/// The operands are x, mean, inv, gy and perhaps w. See [`NormGradient`].
 fn layer_gradient<'t, T: Float>(c: &Call<'_, 't, T>, axes: u8) -> Cotangents<'t, T> {
     let shape = c.x_shape(0);
     let n = shape[shape.rank() - axes as usize..].iter().product::<usize>() as f64;
     let w = (c.arity() > 4).then(|| c.x(4));
     let output = |i| if w.is_some() || i == 0 { c.gy_of(i) } else { None };
-    let of = Gradient { x: c.x(0), mean: c.x(1), inv: c.x(2), gy: c.x(3), w, n };
+    let of = NormGradient { x: c.x(0), mean: c.x(1), inv: c.x(2), gy: c.x(3), w, n };
     of.cotangents([output(0), output(1), output(2)]).wanted(c)
 }
 
@@ -142,7 +142,7 @@ fn all_but_channels(shape: Shape) -> SmallVec<[isize; 6]> {
     (0..shape.rank() as isize).filter(|&axis| axis != 1).collect()
 }
 
-/// The operands are x, its mean and variance, gy and perhaps w. See [`Gradient`]. Mean and variance are computed
+/// The operands are x, its mean and variance, gy and perhaps w. See [`NormGradient`]. Mean and variance are computed
 /// again, as functions of x.
 fn batch_gradient<'t, T: Float>(c: &Call<'_, 't, T>, eps: f64) -> Cotangents<'t, T> {
     let (x, shape, kept) = (c.x(0), c.x_shape(0), c.x_shape(1));
@@ -151,23 +151,23 @@ fn batch_gradient<'t, T: Float>(c: &Call<'_, 't, T>, eps: f64) -> Cotangents<'t,
     let (variance, mean) = x.var_mean(&all_but_channels(shape), true, 0);
     let inv = (variance + eps).rsqrt();
     let n = shape.numel() as f64 / kept[1] as f64;
-    let of = Gradient { x, mean, inv, gy: c.x(3), w: Some(per_channel(w)), n };
+    let of = NormGradient { x, mean, inv, gy: c.x(3), w: Some(per_channel(w)), n };
     let [h, hw, hb] = [0, 1, 2].map(|i| c.gy_of(i));
-    let OfGradient([by_x, by_mean, by_inv, by_gy, by_w]) =
+    let OfNormGradient([by_x, by_mean, by_inv, by_gy, by_w]) =
         of.cotangents([h, hw.map(per_channel), hb.map(per_channel)]);
     // The derivative of inv by x is -inv³ (x - mean) / n.
     let by_inv = by_inv.map(|g| -g * inv.powi(3) / n * (x - mean));
     let by_mean = by_mean.map(|g| (g / n).broadcast_shape(shape));
     let by_x = plus(by_x, plus(by_mean, by_inv));
     let by_w = by_w.map(|g| g.reshape(&kept[1..2]));
-    OfGradient([by_x, None, None, by_gy, by_w]).wanted(c)
+    OfNormGradient([by_x, None, None, by_gy, by_w]).wanted(c)
 }
 
 /// The gradient of a normalisation, as a function of its operands. With x̂ = (x - mean) · inv, t = gy ⊙ w and means ⟨…⟩
 /// over the `n` numbers that share a mean,
 ///
 /// gx = inv (t - ⟨t⟩ - x̂ ⟨t ⊙ x̂⟩), gw = Σ gy ⊙ x̂, gb = Σ gy.
-struct Gradient<'t, T: Float> {
+struct NormGradient<'t, T: Float> {
     x: Var<'t, T>,
     mean: Var<'t, T>,
     inv: Var<'t, T>,
@@ -177,12 +177,12 @@ struct Gradient<'t, T: Float> {
 }
 
 /// The cotangents of x, mean, inv, gy and w.
-struct OfGradient<'t, T: Float>([Option<Var<'t, T>>; 5]);
+struct OfNormGradient<'t, T: Float>([Option<Var<'t, T>>; 5]);
 
-impl<'t, T: Float> Gradient<'t, T> {
+impl<'t, T: Float> NormGradient<'t, T> {
     /// Returns the cotangents for those of gx, gw and gb. As a function of t, gx is its own adjoint.
-    fn cotangents(self, [h, hw, hb]: [Option<Var<'t, T>>; 3]) -> OfGradient<'t, T> {
-        let Gradient { x, mean, inv, gy, w, n } = self;
+    fn cotangents(self, [h, hw, hb]: [Option<Var<'t, T>>; 3]) -> OfNormGradient<'t, T> {
+        let NormGradient { x, mean, inv, gy, w, n } = self;
         let (shape, rows) = (x.shape(), mean.shape());
         let row_sum = |x: Var<'t, T>| x.sum_shape(rows);
         let row_mean = |x: Var<'t, T>| row_sum(x) / n;
@@ -205,11 +205,11 @@ impl<'t, T: Float> Gradient<'t, T> {
             plus(hw.map(|hw| hw * normal), hb.map(|hb| hb.broadcast_shape(shape))),
         );
         let by_w = w.and_then(|w| by_t.map(|g| (g * gy).sum_shape(w.shape())));
-        OfGradient([by_x, by_mean, by_inv, by_gy, by_w])
+        OfNormGradient([by_x, by_mean, by_inv, by_gy, by_w])
     }
 }
 
-impl<'t, T: Float> OfGradient<'t, T> {
+impl<'t, T: Float> OfNormGradient<'t, T> {
     /// Returns those that the call wants. A missing one is 0.
     fn wanted(self, c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         let all = self.0.into_iter().take(c.arity()).enumerate();

@@ -123,24 +123,21 @@ fn gradients_of_parts_of_one_slice_along_two_axes_are_right() {
 #[test]
 fn gradients_of_large_slices_are_sums_over_the_slices() {
     // What is read, from the first to the last: the axis, the start and the length of a slice, or the whole.
-    type Reads<'a> = &'a [Option<(usize, usize, usize)>];
-    const WHOLE: Option<(usize, usize, usize)> = None;
-    fn of(axis: usize, start: usize, len: usize) -> Option<(usize, usize, usize)> {
-        Some((axis, start, len))
-    }
-    let reads: [Reads<'_>; 12] = [
-        &[of(1, 0, 5), of(1, 5, 5), of(1, 10, 5), of(1, 15, 5)],
-        &[of(1, 15, 5), of(1, 0, 5), of(1, 10, 5), of(1, 5, 5)],
-        &[of(1, 12, 3), of(1, 2, 4)],
-        &[of(1, 17, 3), of(1, 0, 2)],
-        &[of(1, 3, 6), of(1, 8, 5), of(1, 0, 4)],
-        &[of(1, 3, 6), of(1, 3, 6)],
-        &[of(1, 3, 6), of(1, 4, 2)],
-        &[of(1, 0, 5), WHOLE, of(1, 5, 5)],
-        &[WHOLE, of(1, 0, 5), of(1, 5, 5)],
-        &[of(1, 0, 5), of(1, 7, 5), WHOLE],
-        &[of(0, 0, 40), of(1, 0, 5), of(1, 5, 5), of(0, 20, 20)],
-        &[of(1, 4, 6), of(1, 10, 0), of(1, 10, 3)],
+    type Read = (usize, usize, usize);
+    const WHOLE: Read = (0, 0, 40);
+    let reads: [&[Read]; 12] = [
+        &[(1, 0, 5), (1, 5, 5), (1, 10, 5), (1, 15, 5)],
+        &[(1, 15, 5), (1, 0, 5), (1, 10, 5), (1, 5, 5)],
+        &[(1, 12, 3), (1, 2, 4)],
+        &[(1, 17, 3), (1, 0, 2)],
+        &[(1, 3, 6), (1, 8, 5), (1, 0, 4)],
+        &[(1, 3, 6), (1, 3, 6)],
+        &[(1, 3, 6), (1, 4, 2)],
+        &[(1, 0, 5), WHOLE, (1, 5, 5)],
+        &[WHOLE, (1, 0, 5), (1, 5, 5)],
+        &[(1, 0, 5), (1, 7, 5), WHOLE],
+        &[(0, 0, 39), (1, 0, 5), (1, 5, 5), (0, 20, 20)],
+        &[(1, 4, 6), (1, 10, 0), (1, 10, 3)],
     ];
     let shape = [40, 20];
     let x = Tensor::from_fn(shape, |i| i as f64 / 100.0 - 3.0);
@@ -149,13 +146,11 @@ fn gradients_of_large_slices_are_sums_over_the_slices() {
         let watched = tape.watch(x.clone());
         let mut expected = vec![0.0; 800];
         let mut loss = tape.constant(Tensor::from(0.0));
-        for (number, read) in reads.iter().enumerate() {
+        for (number, &read) in reads.iter().enumerate() {
             let factor = number as f64 + 2.0;
-            let (axis, start, len) = read.unwrap_or((0, 0, 40));
-            let part = match read {
-                Some(_) => watched.narrow(axis as isize, start, len),
-                None => watched,
-            };
+            let (axis, start, len) = read;
+            let part =
+                if read == WHOLE { watched } else { watched.narrow(axis as isize, start, len) };
             loss = loss + (factor * part * part).sum_all();
             for (i, sum) in expected.iter_mut().enumerate() {
                 let at = [i / 20, i % 20][axis];

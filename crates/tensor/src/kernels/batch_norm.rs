@@ -95,7 +95,7 @@ pub(crate) fn batch_norm<T: BatchNorm>(
     assert!(of.residual.is_empty() || of.residual.len() == y.len());
     let y = Shared(y.as_mut_ptr());
     ranges(n * c, of.x.len(), 1, |runs| {
-        let job = Forward { of, sizes, runs, eps, y };
+        let job = NormalizeJob { of, sizes, runs, eps, y };
         // SAFETY: the sizes were checked, and the ranges of runs are disjoint.
         unsafe { T::normalize(&job) }
     });
@@ -120,7 +120,7 @@ pub(crate) fn batch_norm_gradient<T: BatchNorm>(
     let [gx, gw, gb] = [gx, gw, gb].map(|to| Shared(to.as_mut_ptr()));
     let kept = kept.map_or(gx, |kept| Shared(kept.as_mut_ptr()));
     ranges(c, 2 * of.x.len(), 1, |channels| {
-        let job = Backward { of, sizes, channels, eps, kept, gx, gw, gb };
+        let job = GradientJob { of, sizes, channels, eps, kept, gx, gw, gb };
         // SAFETY: the sizes were checked, and the ranges of channels are disjoint.
         unsafe { T::normalize_gradient(&job) }
     });
@@ -155,21 +155,21 @@ impl Runs {
 }
 
 /// Two sums, to which the terms of runs are added: of numbers, and of products.
-struct Sums<V> {
+struct RunSums<V> {
     lanes: [[V; WIDTH]; 2],
     /// Number of terms in a lane.
     terms: usize,
     totals: [f64; 2],
 }
 
-impl<V: Lanes> Sums<V>
+impl<V: Lanes> RunSums<V>
 where
     V::Scalar: Real,
 {
     #[inline(always)]
     unsafe fn new() -> Self {
         // SAFETY: the caller promises the instructions, as in all methods.
-        Sums { lanes: [[unsafe { V::zero() }; WIDTH]; 2], terms: 0, totals: [0.0; 2] }
+        RunSums { lanes: [[unsafe { V::zero() }; WIDTH]; 2], terms: 0, totals: [0.0; 2] }
     }
 
     /// Adds the terms of a run of `n` elements. `terms` gets the number of an element and the number of elements from
@@ -279,7 +279,7 @@ where
         let (count, ahead) = (runs.count(), runs.ahead());
         // SAFETY: all runs lie within the operand.
         unsafe {
-            let (zero, mut sums) = (V::zero(), Sums::<V>::new());
+            let (zero, mut sums) = (V::zero(), RunSums::<V>::new());
             for start in runs.starts() {
                 let x = job.x.as_ptr().add(start);
                 sums.add_run(
@@ -296,7 +296,7 @@ where
             // deviation where the mean is.
             let negative = -shift;
             let (fill, minus) = (V::splat(&raw const shift), V::splat(&raw const negative));
-            let mut sums = Sums::<V>::new();
+            let mut sums = RunSums::<V>::new();
             for start in runs.starts() {
                 let x = job.x.as_ptr().add(start);
                 sums.add_run(
@@ -320,7 +320,7 @@ where
 }
 
 /// Runs to be normalised.
-pub struct Forward<'a, T> {
+pub struct NormalizeJob<'a, T> {
     of: BatchNormOperands<'a, T>,
     sizes: ImageSizes,
     runs: Range<usize>,
@@ -330,13 +330,13 @@ pub struct Forward<'a, T> {
 
 for_vectors! {
     /// Normalisation, compiled for the instruction sets.
-    Normalize: normalize(Forward) = forward
+    Normalize: normalize(NormalizeJob) = forward
 }
 
 /// # Safety
 /// As [`moments`].
 #[inline(always)]
-unsafe fn forward<V: Lanes>(job: &Forward<'_, V::Scalar>)
+unsafe fn forward<V: Lanes>(job: &NormalizeJob<'_, V::Scalar>)
 where
     V::Scalar: Real + Bits,
 {
@@ -400,7 +400,7 @@ unsafe fn scaled<V: Lanes, const RESIDUAL: bool, const RELU: bool>(
 }
 
 /// Channels whose gradients are computed.
-pub struct Backward<'a, T> {
+pub struct GradientJob<'a, T> {
     of: BatchNormGradient<'a, T>,
     sizes: ImageSizes,
     channels: Range<usize>,
@@ -414,13 +414,13 @@ pub struct Backward<'a, T> {
 
 for_vectors! {
     /// The gradient, compiled for the instruction sets.
-    NormalizeGradient: normalize_gradient(Backward) = backward
+    NormalizeGradient: normalize_gradient(GradientJob) = backward
 }
 
 /// # Safety
 /// As [`moments`].
 #[inline(always)]
-unsafe fn backward<V: Lanes>(job: &Backward<'_, V::Scalar>)
+unsafe fn backward<V: Lanes>(job: &GradientJob<'_, V::Scalar>)
 where
     V::Scalar: Real + Bits,
 {
@@ -433,7 +433,7 @@ where
             let negative = -m;
             let (zero, fill) = (V::zero(), V::splat(&raw const m));
             let minus = V::splat(&raw const negative);
-            let mut sums = Sums::<V>::new();
+            let mut sums = RunSums::<V>::new();
             for start in runs.starts() {
                 let (x, gy) = (of.x.as_ptr().add(start), of.gy.as_ptr().add(start));
                 if of.rectified.is_empty() {

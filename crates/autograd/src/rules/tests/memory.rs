@@ -40,8 +40,10 @@ fn a_pointwise_operation_stays_pending_until_its_value_is_read() {
     }
 }
 
+type OfTwo = for<'t> fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>;
+
 /// The functions of a batch normalisation y and a residual x for which one pass computes both.
-const BEHIND_BATCH_NORM: [for<'t> fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>; 5] =
+const BEHIND_BATCH_NORM: [OfTwo; 5] =
     [|y, _| y.relu(), |y, x| y + x, |y, x| x + y, |y, x| (y + x).relu(), |y, x| (x + y).relu()];
 
 #[test]

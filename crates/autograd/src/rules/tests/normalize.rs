@@ -49,51 +49,7 @@ fn rows(op: Normalize) -> Vec<Row> {
             Row::new(op, "tiny", vec![any(&[2, 3], 1)], |x| x[0].var_mean(&[1], true, 0).0)
                 .order(3),
         ],
-        Normalize::Layer { eps, .. } => {
-            let with_statistics = move |uses: [bool; 3]| {
-                Row::new(
-                    op,
-                    &format!("outputs {uses:?}"),
-                    vec![any(&[3, 5], 1), any(&[5], 2), any(&[5], 3)],
-                    move |x| {
-                        let op = Normalize::Layer { axes: 1, eps };
-                        let y = outputs(op, x, &[&[3, 5], &[3, 1], &[3, 1]]);
-                        // The statistics do not depend on weight and bias. So that these have a gradient, too, their
-                        // product is added.
-                        let used =
-                            y.into_iter().zip(uses).filter_map(|(y, used)| used.then_some(y));
-                        used.fold(x[1] * x[2], |sum, y| sum + y.square())
-                    },
-                )
-            };
-            let affine = |shape: &[usize]| vec![any(shape, 1), any(&[5], 2), any(&[5], 3)];
-            let mut rows = vec![
-                Row::new(op, "plain", vec![any(&[3, 5], 1)], |x| {
-                    x[0].layer_norm(1, None, None, 1e-2)
-                }),
-                Row::new(op, "scaled", vec![any(&[3, 5], 1), any(&[5], 2)], |x| {
-                    x[0].layer_norm(1, Some(x[1]), None, 1e-2)
-                }),
-                Row::new(op, "scaled and shifted", affine(&[3, 5]), |x| {
-                    x[0].layer_norm(1, Some(x[1]), Some(x[2]), 1e-2)
-                }),
-                Row::new(op, "more rows", affine(&[2, 3, 5]), |x| {
-                    x[0].layer_norm(1, Some(x[1]), Some(x[2]), 1e-2)
-                }),
-                Row::new(op, "two axes", vec![any(&[2, 3, 5], 1), any(&[3, 5], 2)], |x| {
-                    x[0].layer_norm(2, Some(x[1]), None, 1e-2)
-                }),
-                Row::new(op, "tiny", vec![any(&[2, 3], 1)], |x| {
-                    x[0].layer_norm(1, None, None, 1e-2)
-                })
-                .order(3),
-            ];
-            rows.extend(
-                [[false, true, false], [false, false, true], [true, true, true]]
-                    .map(with_statistics),
-            );
-            rows
-        }
+        Normalize::Layer { eps, .. } => rows_of_layer(op, eps),
         Normalize::LayerGradient { .. } => {
             let of = |shape: &[usize]| {
                 let rows = [shape[0], 1];
@@ -119,49 +75,7 @@ fn rows(op: Normalize) -> Vec<Row> {
             }
             rows
         }
-        Normalize::Batch { .. } => {
-            let affine =
-                |shape: &[usize]| vec![any(shape, 1), any(&shape[1..2], 2), any(&shape[1..2], 3)];
-            vec![
-                Row::new(op, "plain", vec![any(&[3, 2, 4], 1)], |x| {
-                    x[0].batch_norm([None, None], 1e-2)[0]
-                }),
-                Row::new(op, "scaled", vec![any(&[3, 2, 4], 1), any(&[2], 2)], |x| {
-                    x[0].batch_norm([Some(x[1]), None], 1e-2)[0]
-                }),
-                Row::new(op, "scaled and shifted", affine(&[2, 3, 2, 3]), |x| {
-                    x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0]
-                }),
-                Row::new(op, "of a constant", vec![any(&[2], 2), any(&[2], 3)], |w| {
-                    let x = w[0].tape().constant(any(&[3, 2, 4], 1));
-                    x.batch_norm([Some(w[0]), Some(w[1])], 1e-2)[0].square()
-                }),
-                Row::new(op, "of a constant with a constant weight", vec![any(&[2], 3)], |b| {
-                    let [x, w] =
-                        [any(&[3, 2, 4], 1), any(&[2], 2)].map(|x| b[0].tape().constant(x));
-                    x.batch_norm([Some(w), Some(b[0])], 1e-2)[0].square()
-                }),
-                Row::new(op, "before a rectifier", affine(&[5, 2, 3]), |x| {
-                    (x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0] + 9.0).relu().square()
-                }),
-                Row::new(op, "rectified", affine(&[5, 2, 3]), |x| {
-                    x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0].relu().square()
-                }),
-                Row::new(
-                    op,
-                    "added and rectified",
-                    vec![any(&[3, 2, 4], 1), any(&[2], 2), any(&[3, 2, 4], 3)],
-                    |x| {
-                        let y = x[0].batch_norm([Some(x[1]), None], 1e-2)[0];
-                        (y + x[2]).relu().square()
-                    },
-                ),
-                Row::new(op, "tiny", vec![any(&[3, 2], 1)], |x| {
-                    x[0].batch_norm([None, None], 1e-2)[0]
-                })
-                .order(3),
-            ]
-        }
+        Normalize::Batch { .. } => rows_of_batch(op),
         Normalize::BatchGradient { eps } => {
             let mut rows = vec![Row::new(op, "tiny", vec![any(&[3, 2], 1), any(&[3, 2], 4)], {
                 move |x| batch_gradient(eps, x[0], x[1], None)[0]
@@ -180,6 +94,84 @@ fn rows(op: Normalize) -> Vec<Row> {
             rows
         }
     }
+}
+
+fn rows_of_layer(op: Op, eps: PackedF64) -> Vec<Row> {
+    let with_statistics = move |uses: [bool; 3]| {
+        Row::new(
+            op,
+            &format!("outputs {uses:?}"),
+            vec![any(&[3, 5], 1), any(&[5], 2), any(&[5], 3)],
+            move |x| {
+                let op = Normalize::Layer { axes: 1, eps };
+                let y = outputs(op, x, &[&[3, 5], &[3, 1], &[3, 1]]);
+                // The statistics do not depend on weight and bias. So that these have a gradient, too, their
+                // product is added.
+                let used = y.into_iter().zip(uses).filter_map(|(y, used)| used.then_some(y));
+                used.fold(x[1] * x[2], |sum, y| sum + y.square())
+            },
+        )
+    };
+    let affine = |shape: &[usize]| vec![any(shape, 1), any(&[5], 2), any(&[5], 3)];
+    let mut rows = vec![
+        Row::new(op, "plain", vec![any(&[3, 5], 1)], |x| x[0].layer_norm(1, None, None, 1e-2)),
+        Row::new(op, "scaled", vec![any(&[3, 5], 1), any(&[5], 2)], |x| {
+            x[0].layer_norm(1, Some(x[1]), None, 1e-2)
+        }),
+        Row::new(op, "scaled and shifted", affine(&[3, 5]), |x| {
+            x[0].layer_norm(1, Some(x[1]), Some(x[2]), 1e-2)
+        }),
+        Row::new(op, "more rows", affine(&[2, 3, 5]), |x| {
+            x[0].layer_norm(1, Some(x[1]), Some(x[2]), 1e-2)
+        }),
+        Row::new(op, "two axes", vec![any(&[2, 3, 5], 1), any(&[3, 5], 2)], |x| {
+            x[0].layer_norm(2, Some(x[1]), None, 1e-2)
+        }),
+        Row::new(op, "tiny", vec![any(&[2, 3], 1)], |x| x[0].layer_norm(1, None, None, 1e-2))
+            .order(3),
+    ];
+    rows.extend(
+        [[false, true, false], [false, false, true], [true, true, true]].map(with_statistics),
+    );
+    rows
+}
+
+fn rows_of_batch(op: Op) -> Vec<Row> {
+    let affine = |shape: &[usize]| vec![any(shape, 1), any(&shape[1..2], 2), any(&shape[1..2], 3)];
+    vec![
+        Row::new(op, "plain", vec![any(&[3, 2, 4], 1)], |x| x[0].batch_norm([None, None], 1e-2)[0]),
+        Row::new(op, "scaled", vec![any(&[3, 2, 4], 1), any(&[2], 2)], |x| {
+            x[0].batch_norm([Some(x[1]), None], 1e-2)[0]
+        }),
+        Row::new(op, "scaled and shifted", affine(&[2, 3, 2, 3]), |x| {
+            x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0]
+        }),
+        Row::new(op, "of a constant", vec![any(&[2], 2), any(&[2], 3)], |w| {
+            let x = w[0].tape().constant(any(&[3, 2, 4], 1));
+            x.batch_norm([Some(w[0]), Some(w[1])], 1e-2)[0].square()
+        }),
+        Row::new(op, "of a constant with a constant weight", vec![any(&[2], 3)], |b| {
+            let [x, w] = [any(&[3, 2, 4], 1), any(&[2], 2)].map(|x| b[0].tape().constant(x));
+            x.batch_norm([Some(w), Some(b[0])], 1e-2)[0].square()
+        }),
+        Row::new(op, "before a rectifier", affine(&[5, 2, 3]), |x| {
+            (x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0] + 9.0).relu().square()
+        }),
+        Row::new(op, "rectified", affine(&[5, 2, 3]), |x| {
+            x[0].batch_norm([Some(x[1]), Some(x[2])], 1e-2)[0].relu().square()
+        }),
+        Row::new(
+            op,
+            "added and rectified",
+            vec![any(&[3, 2, 4], 1), any(&[2], 2), any(&[3, 2, 4], 3)],
+            |x| {
+                let y = x[0].batch_norm([Some(x[1]), None], 1e-2)[0];
+                (y + x[2]).relu().square()
+            },
+        ),
+        Row::new(op, "tiny", vec![any(&[3, 2], 1)], |x| x[0].batch_norm([None, None], 1e-2)[0])
+            .order(3),
+    ]
 }
 
 /// The gradient of batch normalisation by x, weight and bias, with the statistics of x.

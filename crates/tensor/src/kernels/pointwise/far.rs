@@ -15,11 +15,11 @@ pub(super) const PIECE: usize = 1024;
 
 /// A piece of the result in the innermost cache.
 #[repr(align(64))]
-pub(super) struct Piece([MaybeUninit<u8>; PIECE]);
+pub(super) struct FarPiece([MaybeUninit<u8>; PIECE]);
 
-impl Piece {
+impl FarPiece {
     pub(super) fn new() -> Self {
-        Piece([MaybeUninit::uninit(); PIECE])
+        FarPiece([MaybeUninit::uninit(); PIECE])
     }
 
     pub(super) fn start<T>(&mut self) -> *mut T {
@@ -52,7 +52,7 @@ impl<T: Math> FarStep<T> {
     #[inline(always)]
     unsafe fn stream(self, f: impl Fn(T, T) -> T) {
         let ([a, b], size) = (self.args, PIECE / size_of::<T>());
-        let (mut piece, streaming) = (Piece::new(), Streaming::new());
+        let (mut piece, streaming) = (FarPiece::new(), Streaming::new());
         let piece = piece.start::<T>();
         for start in (0..self.n).step_by(size) {
             let n = size.min(self.n - start);

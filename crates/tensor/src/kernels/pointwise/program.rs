@@ -3,8 +3,9 @@
 //! The numbers are processed block by block. A block goes through all steps while it is in the
 //! innermost cache, so an expression of ten steps reads its inputs once and writes its result once.
 
+use super::binary::Binary;
 use super::expr::{Expr, steps_of};
-use super::pair::{Pair, PairStep};
+use super::pair::{FusedPair, PairStep};
 use super::step::{Instruction, Opcode, Pointwise, PointwiseStep};
 use super::unary::Unary;
 use crate::kernels::blocks::{BLOCK, BlockReader, NumberSource};
@@ -30,7 +31,7 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Program {
     inputs: usize,
-    steps: SmallVec<[Step; 8]>,
+    steps: SmallVec<[ProgramStep; 8]>,
     /// The operand numbers of the results.
     results: SmallVec<[u8; 4]>,
     /// For each step, the register that its result is written to.
@@ -183,9 +184,9 @@ impl Program {
                 // (`allocate`, `direct`).
                 unsafe {
                     match step.op {
-                        StepOp::One(op) => PointwiseStep { op, args, out, n }.run(),
-                        StepOp::Two(pair) => {
-                            PairStep { pair, args: [args[0], args[1]], out, n }.run();
+                        StepKind::One(op) => PointwiseStep { op, args, out, n }.run(),
+                        StepKind::Two(pair) => {
+                            T::pair_step(PairStep { pair, args: [args[0], args[1]], out, n });
                         }
                     }
                 }
@@ -223,11 +224,11 @@ impl Program {
     /// Returns whether step `k` may write to the memory of an input: no later step reads the input, and step `k` reads
     /// it in place or not at all.
     fn may_overwrite(&self, input: usize, k: usize) -> bool {
-        let reads = |step: &Step| step.operands().contains(&(input as u8));
+        let reads = |step: &ProgramStep| step.operands().contains(&(input as u8));
         let step = &self.steps[k];
         let in_place = match step.op {
-            StepOp::One(_) => false,
-            StepOp::Two(pair) => pair.is_in_place(step.operands(), input as u8),
+            StepKind::One(_) => false,
+            StepKind::Two(pair) => pair.is_in_place(step.operands(), input as u8),
         };
         (in_place || !reads(step)) && !self.steps[k + 1..].iter().any(reads)
     }
@@ -246,33 +247,58 @@ fn source_of<T>(target: &Shared<T>, sources: &[NumberSource<T>]) -> Option<usize
 
 /// A step of a program, with the numbers of its operands.
 #[derive(Clone, Copy, Debug)]
-struct Step {
-    op: StepOp,
+struct ProgramStep {
+    op: StepKind,
     args: [u8; 3],
 }
 
 #[derive(Clone, Copy, Debug)]
-enum StepOp {
+enum StepKind {
     One(Opcode),
-    Two(Pair),
+    Two(FusedPair),
 }
 
-impl Step {
+impl ProgramStep {
     fn operands(&self) -> &[u8] {
         let arity = match self.op {
-            StepOp::One(op) => op.arity(),
-            StepOp::Two(pair) => pair.arity(),
+            StepKind::One(op) => op.arity(),
+            StepKind::Two(pair) => pair.arity(),
         };
         &self.args[..arity]
     }
 }
 
 /// A pair, with the numbers of its operands.
-type Joined = (Pair, [u8; 2]);
+type Joined = (FusedPair, [u8; 2]);
+
+/// Returns the pair that computes the same as `second` after `first`, with the operands of the pair, if there is
+/// one. `first` computes operand number `at` of `second`.
+fn pair_of(first: Instruction, at: usize, second: Instruction) -> Option<Joined> {
+    // The product with -1 is exact.
+    let factor = match first.op {
+        Opcode::Unary(Unary::Scale(c)) => Some(c),
+        Opcode::Unary(Unary::Neg) => Some(-1.0),
+        _ => None,
+    };
+    let [x, y, _] = first.args;
+    match (second.op, factor) {
+        (Opcode::Unary(Unary::Shift(d)), Some(c)) => Some((FusedPair::ScaleShift(c, d), [x, x])),
+        (Opcode::Binary(Binary::Add), Some(c)) => {
+            Some((FusedPair::AddScaled(c), [second.args[1 - at], x]))
+        }
+        (Opcode::Binary(Binary::Sub), Some(c)) if at == 1 => {
+            Some((FusedPair::AddScaled(-c), [second.args[0], x]))
+        }
+        (Opcode::Unary(Unary::Scale(c)), _) if first.op == Opcode::Binary(Binary::Mul) => {
+            Some((FusedPair::ScaleProduct(c), [x, y]))
+        }
+        _ => None,
+    }
+}
 
 /// Makes the steps of a program: one for each instruction, or one for two of which the second alone reads the result
 /// of the first. Renames the results accordingly.
-fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[Step; 8]> {
+fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[ProgramStep; 8]> {
     // How often the result of each instruction is read.
     let mut readers: SmallVec<[u8; 16]> = smallvec![0; list.len()];
     let operands = list.iter().flat_map(|next| &next.args[..next.op.arity()]);
@@ -288,7 +314,7 @@ fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[
         for at in 0..second.op.arity().min(2) {
             let Some(j) = usize::from(second.args[at]).checked_sub(inputs) else { continue };
             if readers[j] == 1 && pairs[j].is_none() && pairs[k].is_none() {
-                pairs[k] = Pair::of(list[j], at, second);
+                pairs[k] = pair_of(list[j], at, second);
                 joined[j] = pairs[k].is_some();
             }
         }
@@ -302,9 +328,11 @@ fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[
         match pairs[k] {
             _ if joined[k] => {}
             Some((pair, [a, b])) => {
-                steps.push(Step { op: StepOp::Two(pair), args: [new(a), new(b), 0] });
+                steps.push(ProgramStep { op: StepKind::Two(pair), args: [new(a), new(b), 0] });
             }
-            None => steps.push(Step { op: StepOp::One(next.op), args: next.args.map(new) }),
+            None => {
+                steps.push(ProgramStep { op: StepKind::One(next.op), args: next.args.map(new) });
+            }
         }
     }
     for result in results {
@@ -314,7 +342,7 @@ fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[
 }
 
 /// Assigns a register to each step. A register is reused after the last reader of its contents.
-fn allocate(inputs: usize, steps: &[Step], results: &[u8]) -> (SmallVec<[u8; 8]>, usize) {
+fn allocate(inputs: usize, steps: &[ProgramStep], results: &[u8]) -> (SmallVec<[u8; 8]>, usize) {
     let mut last: SmallVec<[usize; 16]> = (0..steps.len()).collect();
     for (k, step) in steps.iter().enumerate() {
         for &a in step.operands() {

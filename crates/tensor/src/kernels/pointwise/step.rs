@@ -1,7 +1,7 @@
 //! One step of a program over contiguous numbers, with the best instruction set of this machine.
 
 use super::binary::{self, Binary};
-use super::far::{FarStep, PIECE, Piece};
+use super::far::{FarPiece, FarStep, PIECE};
 use super::pair::PairStep;
 use super::unary::{self, Unary};
 use crate::machine::{Isa, Kernel, Shared, Streaming, dispatch, is_streamed, ranges};
@@ -98,7 +98,7 @@ unsafe fn streamed<T: Pointwise>(step: &PointwiseStep<T>) {
             return;
         }
     }
-    let (mut piece, streaming) = (Piece::new(), Streaming::new());
+    let (mut piece, streaming) = (FarPiece::new(), Streaming::new());
     let (piece, size) = (piece.start::<T>(), PIECE / size_of::<T>());
     for start in (0..step.n).step_by(size) {
         let n = size.min(step.n - start);
@@ -130,7 +130,7 @@ pub trait Pointwise: Math {
     /// Computes a pair of operations.
     ///
     /// # Safety
-    /// As [`PairStep::run`].
+    /// As [`PairStep::dispatch`].
     #[doc(hidden)]
     unsafe fn pair_step(step: PairStep<Self>);
 
@@ -147,7 +147,8 @@ impl Pointwise for f64 {
         dispatch(step);
     }
     unsafe fn pair_step(step: PairStep<f64>) {
-        step.dispatch();
+        // SAFETY: the same contract.
+        unsafe { step.dispatch() };
     }
     unsafe fn far_step(step: FarStep<f64>) -> bool {
         // SAFETY: the same contract.
@@ -164,7 +165,8 @@ impl Pointwise for f32 {
         dispatch(step);
     }
     unsafe fn pair_step(step: PairStep<f32>) {
-        step.dispatch();
+        // SAFETY: the same contract.
+        unsafe { step.dispatch() };
     }
     unsafe fn far_step(step: FarStep<f32>) -> bool {
         // SAFETY: the same contract.
