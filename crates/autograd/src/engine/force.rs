@@ -95,10 +95,13 @@ impl<T: Float> Tape<T> {
     fn defer(&self, id: u32) -> bool {
         let arena = &mut *self.arena.borrow_mut();
         let op = arena.nodes[id as usize].op;
-        if op.opcode().is_none() && !is_batch_norm(op)
-            || self.policy == Policy::Eager
-            || arena.shape(id).numel() <= TINY
-        {
+        if op.opcode().is_none() {
+            if !is_batch_norm(op) {
+                return false;
+            }
+            arena.has_batch_norm = true;
+        }
+        if self.policy == Policy::Eager || arena.shape(id).numel() <= TINY {
             return false;
         }
         let parents = arena.parent_list(id);
@@ -328,17 +331,14 @@ impl<T: Float> Tape<T> {
             }
         }
         // An observer sees the operations one by one.
-        if self.observer.is_none()
-            && let Some(plan) = arena.behind_batch_norm(id)
-        {
+        let after_batch_norm = arena.has_batch_norm && self.observer.is_none();
+        if after_batch_norm && let Some(plan) = arena.behind_batch_norm(id) {
             return plan;
         }
         let Some(opcode) = node.op.opcode() else {
             let first = arena.first_output(id);
             let parents = arena.parents(first);
-            if self.observer.is_none()
-                && let Some(plan) = arena.gradient_of_rectified(first)
-            {
+            if after_batch_norm && let Some(plan) = arena.gradient_of_rectified(first) {
                 return plan;
             }
             if !parents.iter().all(|&p| arena.is_computed(p)) {
@@ -386,6 +386,7 @@ fn in_memory_of_operand<T: Float>(op: Opcode, x: Inputs<T>) -> Tensor<T> {
 
 impl<T: Float> Arena<T> {
     /// Stores the results of the operation whose first output is the node `first`. The requested node is `id`.
+    #[inline(always)]
     fn store_made(&mut self, first: u32, id: u32, made: Made<T>) {
         match made {
             Made::One(value) => {

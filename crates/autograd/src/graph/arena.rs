@@ -82,6 +82,8 @@ pub(crate) struct Arena<T: Float> {
     /// order.
     pub regions: Vec<Region>,
     pub spans: Vec<RegionSpan>,
+    /// Whether there may be batch normalisations.
+    pub has_batch_norm: bool,
     /// The nodes that `grad` returned as gradients, each with the node of which it is the gradient.
     pub gradients: Vec<(u32, u32)>,
     /// The number of nodes when `backward` ended the history; 0 before.
@@ -108,6 +110,7 @@ impl<T: Float> Default for Arena<T> {
             rules: Vec::new(),
             regions: Vec::new(),
             spans: Vec::new(),
+            has_batch_norm: false,
             gradients: Vec::new(),
             ended: 0,
             slots: Vec::new(),

@@ -184,8 +184,8 @@ impl Program {
                 // (`allocate`, `direct`).
                 unsafe {
                     match step.op {
-                        StepKind::One(op) => PointwiseStep { op, args, out, n }.run(),
-                        StepKind::Two(pair) => {
+                        OpcodeOrPair::One(op) => PointwiseStep { op, args, out, n }.run(),
+                        OpcodeOrPair::Two(pair) => {
                             T::pair_step(PairStep { pair, args: [args[0], args[1]], out, n });
                         }
                     }
@@ -227,8 +227,8 @@ impl Program {
         let reads = |step: &ProgramStep| step.operands().contains(&(input as u8));
         let step = &self.steps[k];
         let in_place = match step.op {
-            StepKind::One(_) => false,
-            StepKind::Two(pair) => pair.is_in_place(step.operands(), input as u8),
+            OpcodeOrPair::One(_) => false,
+            OpcodeOrPair::Two(pair) => pair.is_in_place(step.operands(), input as u8),
         };
         (in_place || !reads(step)) && !self.steps[k + 1..].iter().any(reads)
     }
@@ -248,12 +248,12 @@ fn source_of<T>(target: &Shared<T>, sources: &[NumberSource<T>]) -> Option<usize
 /// A step of a program, with the numbers of its operands.
 #[derive(Clone, Copy, Debug)]
 struct ProgramStep {
-    op: StepKind,
+    op: OpcodeOrPair,
     args: [u8; 3],
 }
 
 #[derive(Clone, Copy, Debug)]
-enum StepKind {
+enum OpcodeOrPair {
     One(Opcode),
     Two(FusedPair),
 }
@@ -261,8 +261,8 @@ enum StepKind {
 impl ProgramStep {
     fn operands(&self) -> &[u8] {
         let arity = match self.op {
-            StepKind::One(op) => op.arity(),
-            StepKind::Two(pair) => pair.arity(),
+            OpcodeOrPair::One(op) => op.arity(),
+            OpcodeOrPair::Two(pair) => pair.arity(),
         };
         &self.args[..arity]
     }
@@ -296,9 +296,32 @@ fn pair_of(first: Instruction, at: usize, second: Instruction) -> Option<Joined>
     }
 }
 
+/// Returns false if [`pair_of`] finds no pair among these instructions. Most programs are short and have none.
+fn may_have_pairs(list: &[Instruction]) -> bool {
+    let (mut products, mut pairs) = (false, false);
+    for next in list {
+        match next.op {
+            Opcode::Unary(Unary::Shift(_)) | Opcode::Binary(Binary::Add | Binary::Sub) => {
+                pairs |= products;
+            }
+            Opcode::Unary(Unary::Scale(_)) => {
+                pairs |= products;
+                products = true;
+            }
+            Opcode::Unary(Unary::Neg) | Opcode::Binary(Binary::Mul) => products = true,
+            _ => {}
+        }
+    }
+    pairs
+}
+
 /// Makes the steps of a program: one for each instruction, or one for two of which the second alone reads the result
 /// of the first. Renames the results accordingly.
 fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[ProgramStep; 8]> {
+    let one = |next: &Instruction| ProgramStep { op: OpcodeOrPair::One(next.op), args: next.args };
+    if !may_have_pairs(list) {
+        return list.iter().map(one).collect();
+    }
     // How often the result of each instruction is read.
     let mut readers: SmallVec<[u8; 16]> = smallvec![0; list.len()];
     let operands = list.iter().flat_map(|next| &next.args[..next.op.arity()]);
@@ -328,10 +351,11 @@ fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[
         match pairs[k] {
             _ if joined[k] => {}
             Some((pair, [a, b])) => {
-                steps.push(ProgramStep { op: StepKind::Two(pair), args: [new(a), new(b), 0] });
+                steps.push(ProgramStep { op: OpcodeOrPair::Two(pair), args: [new(a), new(b), 0] });
             }
             None => {
-                steps.push(ProgramStep { op: StepKind::One(next.op), args: next.args.map(new) });
+                steps
+                    .push(ProgramStep { op: OpcodeOrPair::One(next.op), args: next.args.map(new) });
             }
         }
     }
