@@ -2,7 +2,7 @@
 
 use super::custom::CustomCall;
 use super::op::{Op, Part, PoolWindows};
-use super::slices::Slices;
+use super::slices::SlotParts;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::{AxisMap, Conv, Float, Shape, Tensor};
@@ -279,11 +279,8 @@ pub(crate) enum Slot<T: Float> {
     Value(Tensor<T>),
     /// A recorded variable (in walks for variables) or a pending node (in walks for numbers).
     Node(u32),
-    /// Recorded nodes that are cotangents of parts of the value.
-    #[allow(clippy::box_collection)] // a slot stays small
-    Parts(Box<Vec<(Part, u32)>>),
-    /// Cotangents of slices of the value (in walks for numbers).
-    Slices(Box<Slices<T>>),
+    /// Cotangents of parts of the value. In a box, so that a slot stays small and is dropped by few instructions.
+    Parts(Box<SlotParts<T>>),
 }
 
 /// An activation checkpoint: nodes whose values are dropped when the region ends.

@@ -53,6 +53,6 @@ pub(crate) use op::{
 pub use operand::{Given, Operand};
 pub use scope::{OpenScope, ScopeResult};
 pub use scope_names::ScopeSummary;
-pub(crate) use slices::Slices;
+pub(crate) use slices::{Slices, SlotParts};
 pub use tape::Tape;
 pub use var::Var;

@@ -71,3 +71,22 @@ impl<T: Float> Slices<T> {
         Tensor::concat(&pieces, axis as isize)
     }
 }
+
+/// Cotangents of parts of a value.
+#[derive(Clone)]
+pub(crate) enum SlotParts<T: Float> {
+    /// Recorded nodes (in walks for variables).
+    Nodes(Vec<(Part, u32)>),
+    /// Tensors (in walks for numbers).
+    Slices(Slices<T>),
+}
+
+impl<T: Float> SlotParts<T> {
+    /// Returns the value that has these slices. A walk for numbers keeps no nodes of parts.
+    pub fn join(self, whole: &Shape) -> Tensor<T> {
+        match self {
+            SlotParts::Slices(slices) => slices.join(whole),
+            SlotParts::Nodes(_) => unreachable!("in walks for variables"),
+        }
+    }
+}

@@ -4,7 +4,7 @@
 //! large slices without common elements are kept, and joined when the walk reaches the value.
 
 use super::{Aim, Walk};
-use crate::graph::{Arena, Op, Part, Slices, Slot, Var, View};
+use crate::graph::{Arena, Op, Part, Slices, Slot, SlotParts, Var, View};
 use smallvec::SmallVec;
 use wengert_tensor::Float;
 
@@ -21,17 +21,19 @@ impl<'t, T: Float> Walk<'t, T> {
         if self.aim == Aim::Variables {
             let mut parts = match before {
                 Slot::Parts(parts) => parts,
-                Slot::Node(whole) => Box::new(vec![(Part::Whole, whole)]),
-                _ => Box::default(),
+                Slot::Node(whole) => Box::new(SlotParts::Nodes(vec![(Part::Whole, whole)])),
+                _ => Box::new(SlotParts::Nodes(Vec::new())),
             };
-            parts.push((part, g.id));
+            if let SlotParts::Nodes(nodes) = &mut *parts {
+                nodes.push((part, g.id));
+            }
             return self.store(to, Slot::Parts(parts));
         }
         let shape = *self.tape.arena.borrow().shape(to);
         let before = match before {
             Slot::Empty => match Slices::for_part(part) {
                 Some(slices) if slices.fits(part, &g.shape(), &shape) => {
-                    Slot::Slices(Box::new(slices))
+                    Slot::Parts(Box::new(SlotParts::Slices(slices)))
                 }
                 _ => return self.accumulate(to, self.tape.assemble(&[(part, g.id)], shape), false),
             },
@@ -39,12 +41,14 @@ impl<'t, T: Float> Walk<'t, T> {
         };
         let (tape, g) = (self.tape, self.tape.force(g.id));
         let mut sum = match before {
-            Slot::Slices(mut slices) => {
-                if slices.fits(part, &g.shape(), &shape) {
+            Slot::Parts(mut parts) => {
+                if let SlotParts::Slices(slices) = &mut *parts
+                    && slices.fits(part, &g.shape(), &shape)
+                {
                     tape.add_in_place(to, &g, || slices.keep(part, &g));
-                    return self.store(to, Slot::Slices(slices));
+                    return self.store(to, Slot::Parts(parts));
                 }
-                slices.join(&shape)
+                parts.join(&shape)
             }
             Slot::Value(sum) => sum,
             before => {

@@ -3,7 +3,7 @@
 //! computed yet. (The invariants *Empty slots* and *Reference count* are listed in `engine/mod.rs`.)
 
 use super::{Aim, Walk};
-use crate::graph::{Part, Slot, Var};
+use crate::graph::{Part, Slot, SlotParts, Var};
 use wengert_tensor::{Float, Tensor};
 
 impl<'t, T: Float> Walk<'t, T> {
@@ -27,10 +27,6 @@ impl<'t, T: Float> Walk<'t, T> {
     fn recorded_variable(&mut self, slot: Slot<T>, of: u32) -> Option<Var<'t, T>> {
         match slot {
             Slot::Empty | Slot::Value(_) => None,
-            Slot::Slices(slices) => {
-                let shape = *self.tape.arena.borrow().shape(of);
-                Some(self.tape.constant_like(slices.join(&shape), of))
-            }
             Slot::Node(id) => {
                 if self.aim != Aim::Variables {
                     self.pending_slots -= 1;
@@ -40,7 +36,10 @@ impl<'t, T: Float> Walk<'t, T> {
             }
             Slot::Parts(parts) => {
                 let shape = *self.tape.arena.borrow().shape(of);
-                Some(self.tape.assemble(&parts, shape))
+                Some(match *parts {
+                    SlotParts::Nodes(nodes) => self.tape.assemble(&nodes, shape),
+                    SlotParts::Slices(slices) => self.tape.constant_like(slices.join(&shape), of),
+                })
             }
         }
     }
@@ -69,7 +68,9 @@ impl<'t, T: Float> Walk<'t, T> {
         let sum = match (self.aim, before) {
             (Aim::Variables, Slot::Empty) => Slot::Node(self.as_target(to, g, shared).id),
             (Aim::Variables, Slot::Parts(mut parts)) => {
-                parts.push((Part::Whole, g.id));
+                if let SlotParts::Nodes(nodes) = &mut *parts {
+                    nodes.push((Part::Whole, g.id));
+                }
                 Slot::Parts(parts)
             }
             (Aim::Variables, before) => {
@@ -96,7 +97,7 @@ impl<'t, T: Float> Walk<'t, T> {
     /// Returns the sum of two cotangents: a tensor, or a pending node if one of them is pending.
     fn sum(&mut self, before: Slot<T>, g: Var<'t, T>, shared: bool, to: u32) -> Slot<T> {
         let before = match before {
-            Slot::Slices(slices) => Slot::Value(slices.join(self.tape.arena.borrow().shape(to))),
+            Slot::Parts(parts) => Slot::Value(parts.join(self.tape.arena.borrow().shape(to))),
             before => before,
         };
         match (before, self.take_value(g, shared)) {

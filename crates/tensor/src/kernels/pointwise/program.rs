@@ -318,46 +318,51 @@ fn may_have_pairs(list: &[Instruction]) -> bool {
 /// Makes the steps of a program: one for each instruction, or one for two of which the second alone reads the result
 /// of the first. Renames the results accordingly.
 fn paired(inputs: usize, list: &[Instruction], results: &mut [u8]) -> SmallVec<[ProgramStep; 8]> {
-    let one = |next: &Instruction| ProgramStep { op: OpcodeOrPair::One(next.op), args: next.args };
+    let one = |next: &Instruction, args| ProgramStep { op: OpcodeOrPair::One(next.op), args };
     if !may_have_pairs(list) {
-        return list.iter().map(one).collect();
+        return list.iter().map(|next| one(next, next.args)).collect();
     }
-    // How often the result of each instruction is read.
-    let mut readers: SmallVec<[u8; 16]> = smallvec![0; list.len()];
-    let operands = list.iter().flat_map(|next| &next.args[..next.op.arity()]);
-    for &operand in operands.chain(&*results) {
-        if let Some(k) = usize::from(operand).checked_sub(inputs) {
-            readers[k] = readers[k].saturating_add(1);
-        }
+    // A program has at most 255 operands. Arrays are made faster than lists, and programs are made often.
+    // How often each operand is read.
+    let mut readers = [0u8; 256];
+    for &operand in list.iter().flat_map(|next| &next.args[..next.op.arity()]).chain(&*results) {
+        let readers = &mut readers[usize::from(operand)];
+        *readers = readers.saturating_add(1);
     }
-    // The pairs, at the place of the second instruction, and the first instructions of pairs.
-    let mut pairs: SmallVec<[Option<Joined>; 8]> = smallvec![None; list.len()];
-    let mut joined: SmallVec<[bool; 16]> = smallvec![false; list.len()];
-    for (k, &second) in list.iter().enumerate() {
+    // For the second instruction of a pair, which of its operands the first one computes, counted from 1; whether an
+    // instruction is the first of a pair.
+    let (mut seconds, mut is_first) = ([0u8; 256], [false; 256]);
+    for (k, second) in list.iter().enumerate() {
         for at in 0..second.op.arity().min(2) {
             let Some(j) = usize::from(second.args[at]).checked_sub(inputs) else { continue };
-            if readers[j] == 1 && pairs[j].is_none() && pairs[k].is_none() {
-                pairs[k] = pair_of(list[j], at, second);
-                joined[j] = pairs[k].is_some();
+            let free = readers[inputs + j] == 1 && seconds[j] == 0 && seconds[k] == 0;
+            if free && pair_of(list[j], at, *second).is_some() {
+                (seconds[k], is_first[j]) = (at as u8 + 1, true);
             }
         }
     }
     // The new number of each operand.
-    let mut names: SmallVec<[u8; 16]> = (0..inputs as u8).collect();
+    let mut names = [0u8; 256];
+    for (input, name) in names.iter_mut().enumerate().take(inputs) {
+        *name = input as u8;
+    }
     let mut steps = SmallVec::new();
     for (k, next) in list.iter().enumerate() {
-        names.push((inputs + steps.len()) as u8);
-        let new = |a: u8| names.get(usize::from(a)).copied().unwrap_or_default();
-        match pairs[k] {
-            _ if joined[k] => {}
-            Some((pair, [a, b])) => {
-                steps.push(ProgramStep { op: OpcodeOrPair::Two(pair), args: [new(a), new(b), 0] });
-            }
-            None => {
-                steps
-                    .push(ProgramStep { op: OpcodeOrPair::One(next.op), args: next.args.map(new) });
-            }
+        names[inputs + k] = (inputs + steps.len()) as u8;
+        if is_first[k] {
+            continue;
         }
+        let new = |a: u8| names[usize::from(a)];
+        let pair = usize::from(seconds[k]).checked_sub(1).and_then(|at| {
+            let first = list[usize::from(next.args[at]) - inputs];
+            pair_of(first, at, *next)
+        });
+        steps.push(match pair {
+            Some((pair, [a, b])) => {
+                ProgramStep { op: OpcodeOrPair::Two(pair), args: [new(a), new(b), 0] }
+            }
+            None => one(next, next.args.map(new)),
+        });
     }
     for result in results {
         *result = names[usize::from(*result)];
