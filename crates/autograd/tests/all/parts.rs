@@ -144,7 +144,7 @@ fn gradients_of_large_slices_are_sums_over_the_slices() {
     for reads in reads {
         let tape = Tape::new();
         let watched = tape.watch(x.clone());
-        let mut expected = vec![0.0; 800];
+        let (numbers, mut expected) = (x.to_vec(), vec![0.0; 800]);
         let mut loss = tape.constant(Tensor::from(0.0));
         for (number, &read) in reads.iter().enumerate() {
             let factor = number as f64 + 2.0;
@@ -155,7 +155,7 @@ fn gradients_of_large_slices_are_sums_over_the_slices() {
             for (i, sum) in expected.iter_mut().enumerate() {
                 let at = [i / 20, i % 20][axis];
                 if (start..start + len).contains(&at) {
-                    *sum += 2.0 * factor * x.to_vec()[i];
+                    *sum += 2.0 * factor * numbers[i];
                 }
             }
         }
