@@ -1,15 +1,17 @@
 //! Computes values: every value is read through [`Tape::force`]. Nothing recurses, however long a chain
 //! is. `engine/mod.rs` lists the invariants: *Pending*, *Pure operations*, *No borrow*.
 
+mod batch_norm;
+
 use crate::graph::{
-    Arena, Cause, MaxPool, Normalize, Op, PENDING, Policy, RELEASED, RETAINED, Ran, Reduce,
-    RunKind, SAVED, TINY, Tape,
+    Arena, Cause, MaxPool, Op, PENDING, Policy, RELEASED, RETAINED, Ran, Reduce, RunKind, SAVED,
+    TINY, Tape,
 };
 use crate::rules::compare;
+use batch_norm::is_batch_norm;
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::{
-    Binary, Float, Instant, Instruction, Opcode, Program, Shape, Tensor, Unary, copied_in_order,
-    per_type,
+    Float, Instant, Instruction, Opcode, Program, Shape, Tensor, copied_in_order, per_type,
 };
 
 /// A chain of pending pointwise nodes of this length is computed. Programs thereby stay short, and a
@@ -51,12 +53,6 @@ enum Made<T: Float> {
     Outputs(SmallVec<[Tensor<T>; 1]>, Option<(u32, Tensor<i64>)>),
 }
 type Ids = SmallVec<[u32; 4]>;
-
-/// Returns whether an operation normalises channels. It stays pending, so that it can be computed together with a
-/// rectifier or a residual behind it.
-fn is_batch_norm(op: Op) -> bool {
-    matches!(op, Op::Normalize(Normalize::Batch { .. }))
-}
 
 impl<T: Float> Tape<T> {
     /// Returns the value of a node, and computes it if necessary.
@@ -180,8 +176,7 @@ impl<T: Float> Tape<T> {
                         program.map_and_sum_to(&operands, &over, &shape)
                     };
                     let arena = &mut *self.arena.borrow_mut();
-                    arena.store(kept, numbers);
-                    arena.clear_pending(kept);
+                    arena.finish(kept, numbers);
                     (id, x, Made::One(sum))
                 }
                 Plan::Normalized(x, eps, residual, relu) => {
@@ -220,19 +215,6 @@ impl<T: Float> Tape<T> {
             todo.pop();
             self.arena.borrow_mut().store_made(first, id, made);
         }
-    }
-
-    /// Computes the gradient of a batch normalisation behind a rectifier, and stores gy in front of the rectifier as the
-    /// value of the node `kept`.
-    fn rectified(&self, x: &[Tensor<T>], eps: f64, y: &Tensor<T>, kept: Option<u32>) -> Made<T> {
-        let of = [&x[1], &x[2], &x[3]];
-        let (all, passed) = x[0].batch_norm_gradient(of, x.get(4), eps, Some(y), kept.is_some());
-        if let (Some(kept), Some(passed)) = (kept, passed) {
-            let arena = &mut *self.arena.borrow_mut();
-            arena.store(kept, passed);
-            arena.clear_pending(kept);
-        }
-        Made::Outputs(all.into_iter().collect(), None)
     }
 
     /// Computes the operation whose first output is the node `first`. The requested node is `id`.
@@ -389,10 +371,7 @@ impl<T: Float> Arena<T> {
     #[inline(always)]
     fn store_made(&mut self, first: u32, id: u32, made: Made<T>) {
         match made {
-            Made::One(value) => {
-                self.store(first, value);
-                self.clear_pending(first);
-            }
+            Made::One(value) => self.finish(first, value),
             Made::Outputs(values, integers) => {
                 let ids = first..first + values.len() as u32;
                 for (id, value) in ids.clone().zip(values) {
@@ -407,6 +386,13 @@ impl<T: Float> Arena<T> {
                 }
             }
         }
+    }
+
+    /// Stores the value of a node that may be pending. It is no longer pending.
+    #[inline(always)]
+    fn finish(&mut self, id: u32, value: Tensor<T>) {
+        self.store(id, value);
+        self.clear_pending(id);
     }
 
     /// Stores the value of a node.
@@ -424,77 +410,6 @@ impl<T: Float> Arena<T> {
             && self.values[id as usize].is_none()
             && !node.has(RELEASED)
             && node.op.opcode().is_some()
-    }
-
-    /// Plans a rectifier, a sum, or the rectifier of a sum, of a pending batch normalisation that nothing else reads:
-    /// one pass computes both.
-    fn behind_batch_norm(&self, id: u32) -> Option<Plan<T>> {
-        let waits = |id: u32| {
-            let node = &self.nodes[id as usize];
-            is_batch_norm(node.op)
-                && id >= self.ended
-                && node.has(PENDING)
-                && !node.has(SAVED | RETAINED | RELEASED)
-                && node.readers == 1
-        };
-        let relu = self.nodes[id as usize].op == Op::Unary(Unary::Relu);
-        let last = if relu { self.parents(id)[0] } else { id };
-        let (batch, residual) = if relu && waits(last) {
-            (last, None)
-        } else {
-            let node = &self.nodes[last as usize];
-            let alone = !relu || self.joins(last) && !node.has(SAVED) && node.readers == 1;
-            if node.op != Op::Binary(Binary::Add) || !alone {
-                return None;
-            }
-            match *self.parents(last) {
-                [a, b] if waits(b) && a != b => (b, Some(a)),
-                [a, b] if waits(a) && a != b => (a, Some(b)),
-                _ => return None,
-            }
-        };
-        let parents = self.parents(batch);
-        let all = parents.iter().copied().chain(residual);
-        let missing: Ids = all.filter(|&p| !self.is_computed(p)).collect();
-        if !missing.is_empty() {
-            return Some(Plan::After(missing));
-        }
-        let Op::Normalize(Normalize::Batch { eps }) = self.nodes[batch as usize].op else {
-            return None;
-        };
-        let residual = residual.and_then(|id| self.values[id as usize].clone());
-        Some(Plan::Normalized(self.computed(parents), eps.get(), residual, relu))
-    }
-
-    /// Plans the gradient of a batch normalisation whose gy is pending behind the gate of a rectifier: the pass that
-    /// reads gy closes the gate.
-    fn gradient_of_rectified(&self, first: u32) -> Option<Plan<T>> {
-        let Op::Normalize(Normalize::BatchGradient { eps }) = self.nodes[first as usize].op else {
-            return None;
-        };
-        let mut parents = SmallVec::<[u32; 5]>::from_slice(self.parents(first));
-        let gy = parents[3];
-        let node = self.nodes[gy as usize];
-        if !self.joins(gy) || node.op != Op::Binary(Binary::Gate) {
-            return None;
-        }
-        let [gate, g] = *self.parents(gy) else { return None };
-        if self.nodes[gate as usize].op != Op::Unary(Unary::Eq(0.0)) {
-            return None;
-        }
-        let y = self.parents(gate)[0];
-        if self.nodes[y as usize].op != Op::Unary(Unary::Relu) {
-            return None;
-        }
-        parents[3] = g;
-        let all = parents.iter().copied().chain([y]);
-        let missing: Ids = all.filter(|&p| !self.is_computed(p)).collect();
-        if !missing.is_empty() {
-            return Some(Plan::After(missing));
-        }
-        let kept = (node.readers > 0 || node.has(SAVED)).then_some(gy);
-        let y = self.values[y as usize].clone()?;
-        Some(Plan::Rectified(first, self.computed(&parents), eps.get(), y, kept))
     }
 
     /// Returns the values of the nodes that have one. A loop: an iterator with a filter has no known length, and
