@@ -22,7 +22,7 @@ use std::ops::Range;
 
 /// Number of vectors of a sum.
 const WIDTH: usize = 4;
-/// Number of terms that are added to a lane before the lanes are added to a total in `f64`.
+/// Number of terms after which the lanes are added to a total in `f64`. A lane has at most three more.
 const TERMS: usize = 32;
 /// Number of elements between a request for memory and its use.
 const AHEAD: usize = 1024;
@@ -199,6 +199,10 @@ where
                 at += V::LANES;
                 self.terms += 1;
             }
+            // Runs may be so short that they have the loop above alone.
+            if self.terms >= TERMS {
+                self.flush(&mut lanes);
+            }
         }
         self.lanes = lanes;
     }
@@ -234,6 +238,13 @@ unsafe fn load<V: Lanes>(p: *const V::Scalar, used: usize, fill: V) -> V {
     unsafe {
         if used == V::LANES { V::load(p) } else { V::load_masked(p, V::range(0, used), fill) }
     }
+}
+
+/// Returns a number in every lane.
+#[inline(always)]
+unsafe fn every<V: Lanes>(x: V::Scalar) -> V {
+    // SAFETY: the caller promises the instructions.
+    unsafe { V::splat(&raw const x) }
 }
 
 /// Calls `write` for each vector of a run of `n` elements, with the number of the first element and of the elements
@@ -294,8 +305,7 @@ where
             let shift = V::Scalar::narrow(sums.totals()[0] / count);
             // The sum of the differences corrects the rounding errors of the mean, which are large against the
             // deviation where the mean is.
-            let negative = -shift;
-            let (fill, minus) = (V::splat(&raw const shift), V::splat(&raw const negative));
+            let (fill, minus) = (every::<V>(shift), every::<V>(-shift));
             let mut sums = RunSums::<V>::new();
             for start in runs.starts() {
                 let x = job.x.as_ptr().add(start);
@@ -375,11 +385,8 @@ unsafe fn scaled<V: Lanes, const RESIDUAL: bool, const RELU: bool>(
 ) {
     // SAFETY: by the contract.
     unsafe {
-        let [minus, scale, bias] = [
-            V::splat(&raw const constants[0]),
-            V::splat(&raw const constants[1]),
-            V::splat(&raw const constants[2]),
-        ];
+        let [minus, scale, bias] = constants;
+        let (minus, scale, bias) = (every::<V>(minus), every::<V>(scale), every::<V>(bias));
         let zero = V::zero();
         each_vector::<V>(
             inner,
@@ -417,6 +424,51 @@ for_vectors! {
     NormalizeGradient: normalize_gradient(GradientJob) = backward
 }
 
+/// Returns the sums of gy and of gy ⊙ (x − mean) over the runs of a channel. Behind a rectifier, closes its gate and writes
+/// gy in front of it.
+///
+/// # Safety
+/// As [`moments`].
+#[inline(always)]
+unsafe fn gradient_sums<V: Lanes, const RECTIFIED: bool>(
+    job: &GradientJob<'_, V::Scalar>,
+    runs: Runs,
+) -> [f64; 2]
+where
+    V::Scalar: Real + Bits,
+{
+    let (of, inner, ahead) = (&job.of, job.sizes[2], runs.ahead());
+    let m = of.mean[runs.channel];
+    // SAFETY: all runs lie within the operands and the results.
+    unsafe {
+        let (zero, fill, minus) = (V::zero(), every::<V>(m), every::<V>(-m));
+        let mut sums = RunSums::<V>::new();
+        for start in runs.starts() {
+            let (x, gy) = (of.x.as_ptr().add(start), of.gy.as_ptr().add(start));
+            let rectified = of.rectified.as_ptr().wrapping_add(start);
+            let kept = job.kept.get().add(start);
+            sums.add_run(
+                inner,
+                #[inline(always)]
+                |at, used| {
+                    prefetch(x.wrapping_add(at + ahead), V::LANES);
+                    prefetch(gy.wrapping_add(at + ahead), V::LANES);
+                    let distance = load(x.wrapping_add(at), used, fill).plus(minus);
+                    let mut gy = load(gy.wrapping_add(at), used, zero);
+                    if RECTIFIED {
+                        let rectified = rectified.wrapping_add(at);
+                        prefetch(rectified.wrapping_add(ahead), V::LANES);
+                        gy = gy.or(load(rectified, used, zero).beats(zero), zero);
+                        gy.store_used(kept.wrapping_add(at), used);
+                    }
+                    [gy, gy, distance]
+                },
+            );
+        }
+        sums.totals()
+    }
+}
+
 /// # Safety
 /// As [`moments`].
 #[inline(always)]
@@ -427,58 +479,22 @@ where
     let (of, inner) = (&job.of, job.sizes[2]);
     for channel in job.channels.clone() {
         let runs = Runs { sizes: job.sizes, channel };
-        let (count, ahead, m) = (runs.count(), runs.ahead(), of.mean[channel]);
+        let (count, m) = (runs.count(), of.mean[channel]);
         // SAFETY: all runs lie within the operands and the results.
         unsafe {
-            let negative = -m;
-            let (zero, fill) = (V::zero(), V::splat(&raw const m));
-            let minus = V::splat(&raw const negative);
-            let mut sums = RunSums::<V>::new();
-            for start in runs.starts() {
-                let (x, gy) = (of.x.as_ptr().add(start), of.gy.as_ptr().add(start));
-                if of.rectified.is_empty() {
-                    sums.add_run(
-                        inner,
-                        #[inline(always)]
-                        |at, used| {
-                            prefetch(x.wrapping_add(at + ahead), V::LANES);
-                            prefetch(gy.wrapping_add(at + ahead), V::LANES);
-                            let distance = load(x.wrapping_add(at), used, fill).plus(minus);
-                            let gy = load(gy.wrapping_add(at), used, zero);
-                            [gy, gy, distance]
-                        },
-                    );
-                    continue;
-                }
-                let rectified = of.rectified.as_ptr().add(start);
-                let kept = job.kept.get().add(start);
-                sums.add_run(
-                    inner,
-                    #[inline(always)]
-                    |at, used| {
-                        for from in [x, gy, rectified] {
-                            prefetch(from.wrapping_add(at + ahead), V::LANES);
-                        }
-                        let distance = load(x.wrapping_add(at), used, fill).plus(minus);
-                        let passed = load(rectified.wrapping_add(at), used, zero).beats(zero);
-                        let gy = load(gy.wrapping_add(at), used, zero).or(passed, zero);
-                        gy.store_used(kept.wrapping_add(at), used);
-                        [gy, gy, distance]
-                    },
-                );
-            }
-            let [sum, slope] = sums.totals();
+            let (zero, minus) = (V::zero(), every::<V>(-m));
+            let [sum, slope] = if of.rectified.is_empty() {
+                gradient_sums::<V, false>(job, runs)
+            } else {
+                gradient_sums::<V, true>(job, runs)
+            };
             let power = of.variance[channel].widen() + job.eps;
             let inv = 1.0 / power.sqrt();
             let weight = of.weight.get(channel).map_or(1.0, |w| w.widen());
             let narrow = V::Scalar::narrow;
-            let constants =
-                [narrow(-sum / count), narrow(-slope / count / power), narrow(weight * inv)];
-            let [average, steepness, scale] = [
-                V::splat(&raw const constants[0]),
-                V::splat(&raw const constants[1]),
-                V::splat(&raw const constants[2]),
-            ];
+            let average = every::<V>(narrow(-sum / count));
+            let steepness = every::<V>(narrow(-slope / count / power));
+            let scale = every::<V>(narrow(weight * inv));
             for start in runs.starts() {
                 let (x, gx) = (of.x.as_ptr().add(start), job.gx.get().add(start));
                 let gy = if of.rectified.is_empty() {

@@ -104,6 +104,25 @@ fn statistics_of_channels_with_a_large_mean() {
     assert_eq!(equal.var_mean(&[0, 2], false, 0).0.to_vec(), [0.0; 8]);
 }
 
+/// Runs that are shorter than the vectors of a sum lose no more digits than longer ones.
+#[test]
+fn sums_over_many_short_runs_are_precise() {
+    for inner in [1, 7, 17, 40, 70] {
+        let x = noise::<f32>(&[4000, 2, inner], 8, -1.0, 1.0);
+        let gy = Tensor::full_of(&[4000, 2, inner], 0.1f32);
+        let (variance, mean) = x.var_mean(&[0, 2], true, 0);
+        let ([_, _, gb], _) =
+            x.batch_norm_gradient([&mean, &variance, &gy], None, 0.0, None, false);
+        let wanted = f64::from(0.1f32) * (4000 * inner) as f64;
+        for got in gb.to_vec() {
+            assert!(
+                (f64::from(got) - wanted).abs() <= 4e-7 * wanted,
+                "{inner}: {got}, not {wanted}"
+            );
+        }
+    }
+}
+
 #[test]
 fn batch_norm_takes_every_layout() {
     for (name, x) in layouts().into_iter().filter(|(_, x)| x.rank() > 1) {
