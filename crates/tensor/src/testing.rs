@@ -2,10 +2,34 @@
 //! their place.
 
 use crate::layout::{Shape, Strides};
+use crate::number::Real;
 use crate::tensor::Tensor;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+
+/// Numbers at which the result or the rounding of an operation could differ: zeros, subnormals, overflow, infinities, NaN.
+pub const EDGES: [f64; 14] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.5,
+    0.1,
+    3.3e-39,
+    -1e-310,
+    1e-45,
+    3.0e38,
+    -1.7e308,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
+    7.25,
+];
+
+/// The bits of a number as `f64`; NaNs are one number.
+pub fn bits<T: Real>(x: T) -> u64 {
+    if x.widen().is_nan() { u64::MAX } else { x.widen().to_bits() }
+}
 
 /// One tensor of each layout, with distinct elements where the layout allows it.
 pub fn layouts() -> Vec<(&'static str, Tensor<f64>)> {

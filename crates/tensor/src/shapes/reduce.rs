@@ -73,53 +73,45 @@ pub fn extreme_to(op: &str, from: &[usize], to: &[usize]) -> ShapeResult {
 
 /// Checks the shapes of a layer normalisation over the last axes, `axes` in number, and of its weight and bias. Returns
 /// the shape of the means: the normalised axes have size 1.
-pub fn layer_norm(
-    shape: &[usize],
-    axes: usize,
-    [weight, bias]: [Option<&Shape>; 2],
-) -> ShapeResult {
+pub fn layer_norm(shape: &[usize], axes: usize, given: [Option<&Shape>; 2]) -> ShapeResult {
     let op = "layer_norm";
     let mut kept = shape_of(op, shape)?;
     ensure((1..=shape.len()).contains(&axes), || {
         format!("{op}: expected 1 to {} axes for shape {shape:?}, got {axes}", shape.len())
     })?;
     let sizes = &shape[shape.len() - axes..];
-    for (name, got) in [("weight", weight), ("bias", bias)] {
-        let Some(got) = got else { continue };
-        ensure(**got == *sizes, || {
-            format!(
-                "{op}: {axes} normalised axes of {shape:?} require a {name} {sizes:?}, got {got}"
-            )
-        })?;
-    }
-    ensure(weight.is_some() || bias.is_none(), || {
-        format!("{op}: a bias requires a weight: add the bias to the result")
-    })?;
+    affine(op, || format!("{axes} normalised axes of {shape:?} require"), sizes, given)?;
     kept[shape.len() - axes..].fill(1);
     Ok(kept)
 }
 
 /// Checks the shapes of a batch normalisation of [N, C, …], and of its weight and bias \[C\]. Returns the shape of the
 /// means: [1, C, 1, …].
-pub fn batch_norm(shape: &[usize], [weight, bias]: [Option<&Shape>; 2]) -> ShapeResult {
+pub fn batch_norm(shape: &[usize], given: [Option<&Shape>; 2]) -> ShapeResult {
     let op = "batch_norm";
     let mut kept = shape_of(op, shape)?;
     ensure(shape.len() >= 2, || format!("{op}: expected [N, C, …], got {shape:?}"))?;
+    affine(op, || format!("{shape:?} requires"), &shape[1..2], given)?;
+    kept.fill(1);
+    kept[1] = shape[1];
+    Ok(kept)
+}
+
+/// Checks that a weight and a bias have these sizes, and that there is no bias without a weight. `who` begins the
+/// sentence "… require a weight".
+fn affine(
+    op: &str,
+    who: impl Fn() -> String,
+    sizes: &[usize],
+    [weight, bias]: [Option<&Shape>; 2],
+) -> ShapeResult<()> {
     for (name, got) in [("weight", weight), ("bias", bias)] {
         let Some(got) = got else { continue };
-        ensure(**got == shape[1..2], || {
-            format!("{op}: {shape:?} requires a {name} {:?}, got {got}", &shape[1..2])
-        })?;
+        ensure(**got == *sizes, || format!("{op}: {} a {name} {sizes:?}, got {got}", who()))?;
     }
     ensure(weight.is_some() || bias.is_none(), || {
         format!("{op}: a bias requires a weight: add the bias to the result")
-    })?;
-    for (axis, size) in kept.iter_mut().enumerate() {
-        if axis != 1 {
-            *size = 1;
-        }
-    }
-    Ok(kept)
+    })
 }
 
 /// Checks that each result has at least one element to choose from.

@@ -322,7 +322,8 @@ impl<T: Gemm> Correlation<T> {
                 if tile.is_gathered() {
                     let pitch = self.gathered.get(1).copied().unwrap_or_default();
                     let runs = &self.runs[tile.runs.clone()];
-                    let vectors = if runs.is_empty() { tile.vectors } else { 0 };
+                    let by_vectors = tile.reading == Reading::GatheredVectors;
+                    let vectors = if by_vectors { tile.vectors } else { 0 };
                     let (b, next) = (call.b, call.next);
                     let job = Gather {
                         vectors,

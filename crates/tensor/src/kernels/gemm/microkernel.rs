@@ -7,6 +7,7 @@
 #![allow(clippy::needless_range_loop)] // the indices show which elements are multiplied
 
 use super::vector::Vector;
+use crate::machine::prefetch;
 
 /// The arguments of [`outer`]: a tile of `MR` rows of `NV` vectors.
 pub struct Outer<T> {
@@ -43,9 +44,7 @@ pub unsafe fn outer<V: Vector, const MR: usize, const NV: usize, const UNIT: boo
     unsafe {
         if fetch {
             for i in 0..MR {
-                for j in 0..NV {
-                    V::fetch(at(i, j));
-                }
+                prefetch(at(i, 0), NV * V::LANES);
             }
         }
         let mut acc = [[V::zero(); NV]; MR];

@@ -1,6 +1,7 @@
 //! Packing: copies blocks of A and B into the order in which the micro-kernels read them.
 
 use super::vector::Vector;
+use crate::machine::prefetch;
 use std::cell::Cell;
 
 /// A panel to be packed: `width` elements for each of `k` steps. Element (w, p) of the source is at
@@ -41,10 +42,9 @@ unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     unsafe {
         for p in 0..k {
             let (src, dst) = (src.offset(p as isize * k_stride), dst.add(p * width));
-            let ahead = src.wrapping_offset(AHEAD * k_stride);
+            prefetch(src.wrapping_offset(AHEAD * k_stride), valid);
             let mut w = 0;
             while w + V::LANES <= valid {
-                V::fetch(ahead.wrapping_add(w));
                 V::load(src.add(w)).store(dst.add(w));
                 w += V::LANES;
             }

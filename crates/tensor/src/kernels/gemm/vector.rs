@@ -33,19 +33,6 @@ pub trait Vector: Copy {
     /// Returns self + other.
     unsafe fn plus(self, other: Self) -> Self;
 
-    /// Brings the vector at `p` into the cache. The address may be anywhere.
-    #[inline(always)]
-    unsafe fn fetch(p: *const Self::Scalar) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a hint; it accesses nothing that the program can see.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(p.cast());
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = p;
-    }
-
     /// Loads the first `n <= LANES` elements from `p` on, and zero into the other lanes.
     #[inline(always)]
     unsafe fn load_first(p: *const Self::Scalar, n: usize) -> Self {

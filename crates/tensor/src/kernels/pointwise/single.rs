@@ -37,28 +37,10 @@ pub(crate) fn single<T: Pointwise, const N: usize>(op: Opcode, x: [T; N]) -> Opt
 mod tests {
     use super::*;
     use crate::kernels::pointwise::PointwiseStep;
-
-    /// Numbers at which an operation could differ: zeros, subnormals, overflow, infinities, NaN.
-    const NUMBERS: [f64; 14] = [
-        0.0,
-        -0.0,
-        1.0,
-        -1.5,
-        0.1,
-        3.3e-39,
-        -1e-310,
-        1e-45,
-        3.0e38,
-        -1.7e308,
-        f64::INFINITY,
-        f64::NEG_INFINITY,
-        f64::NAN,
-        7.25,
-    ];
+    use crate::testing::{EDGES, bits};
 
     /// Returns the result of the kernel, and the single result, as bits of `f64`; NaNs are one number.
     fn both<T: Pointwise, const N: usize>(op: Opcode, x: [T; N]) -> Option<(u64, u64)> {
-        let bits = |x: T| if x.widen().is_nan() { u64::MAX } else { x.widen().to_bits() };
         let mut args = [std::ptr::null(); 3];
         args.iter_mut().zip(&x).for_each(|(arg, x)| *arg = std::ptr::from_ref(x));
         let mut y = T::default();
@@ -69,8 +51,8 @@ mod tests {
 
     fn agree<T: Pointwise>() {
         let (mut unary, mut binary) = (0, 0);
-        for a in NUMBERS.map(T::narrow) {
-            let constants = NUMBERS.into_iter().flat_map(|c| {
+        for a in EDGES.map(T::narrow) {
+            let constants = EDGES.into_iter().flat_map(|c| {
                 [Unary::Scale(c), Unary::Shift(c), Unary::DivScalar(c), Unary::ScalarDiv(c)]
             });
             for op in Unary::ALL.iter().copied().chain([Unary::Powi(2)]).chain(constants) {
@@ -79,7 +61,7 @@ mod tests {
                     unary += 1;
                 }
             }
-            for b in NUMBERS.map(T::narrow) {
+            for b in EDGES.map(T::narrow) {
                 for &op in Binary::ALL {
                     if let Some((kernel, single)) = both(Opcode::Binary(op), [a, b]) {
                         assert_eq!(kernel, single, "{op:?} of {} and {}", a.widen(), b.widen());
@@ -89,8 +71,8 @@ mod tests {
             }
         }
         // Neg, a square, and four operations with the constant of the table and with each of the numbers.
-        assert_eq!(unary, NUMBERS.len() * (2 + 4 * (1 + NUMBERS.len())));
-        assert_eq!(binary, NUMBERS.len() * NUMBERS.len() * 4);
+        assert_eq!(unary, EDGES.len() * (2 + 4 * (1 + EDGES.len())));
+        assert_eq!(binary, EDGES.len() * EDGES.len() * 4);
     }
 
     #[test]

@@ -1,32 +1,8 @@
 //! Pairs of operations, and results in the memory of an operand, against plain loops.
 
 use super::*;
-use crate::testing::layouts;
+use crate::testing::{EDGES, bits, layouts};
 use smallvec::smallvec;
-
-/// Numbers at which an order of roundings could show: zeros, subnormals, overflow, infinities, NaN.
-const EDGES: [f64; 14] = [
-    0.0,
-    -0.0,
-    1.0,
-    -1.5,
-    0.1,
-    3.3e-39,
-    -1e-310,
-    1e-45,
-    3.0e38,
-    -1.7e308,
-    f64::INFINITY,
-    f64::NEG_INFINITY,
-    f64::NAN,
-    7.25,
-];
-
-/// The bits of numbers; NaNs are one number.
-fn bits<T: Float>(x: &Tensor<T>) -> Vec<u64> {
-    let of = |x: T| if x.widen().is_nan() { u64::MAX } else { x.widen().to_bits() };
-    x.to_vec().into_iter().map(of).collect()
-}
 
 /// Expressions in which one operation or more joins another, and some in which none may, with plain formulas. The
 /// constants are c = 0.3 and d = -1.7.
@@ -92,7 +68,9 @@ fn pairs_agree<T: Float>() {
             let wanted: Vec<T> =
                 a.to_vec().into_iter().zip(b.to_vec()).map(|(a, b)| plain(a, b)).collect();
             let wanted = Tensor::from_vec(wanted, &shape);
-            assert_eq!(bits(&got), bits(&wanted), "{name} of {shape}");
+            let [got, wanted] =
+                [got, wanted].map(|y| y.to_vec().into_iter().map(bits).collect::<Vec<_>>());
+            assert_eq!(got, wanted, "{name} of {shape}");
         }
     }
 }
