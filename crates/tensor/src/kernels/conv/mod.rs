@@ -8,6 +8,7 @@ mod input;
 mod one_window;
 mod planes;
 mod weight;
+mod winograd;
 
 pub(crate) use conv_sizes::ConvSizes;
 
@@ -37,6 +38,11 @@ pub unsafe fn forward<T: Convolve>(
     } else if depthwise::applies(g) {
         // SAFETY: the same contract.
         unsafe { depthwise::forward(g, x, w, bias, y) }
+    } else if winograd::correlate::forward_applies::<T>(g)
+        // SAFETY: the same contract.
+        && unsafe { winograd::correlate::forward(g, x, w, bias, y) }
+    {
+        // All results are finite and written.
     } else {
         // SAFETY: the same contract.
         unsafe { forward::run(g, x, w, bias, y) }
@@ -63,6 +69,11 @@ pub unsafe fn input<T: Convolve>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T])
     } else if depthwise::input_applies(g) {
         // SAFETY: the same contract.
         unsafe { depthwise::input(g, gy, w, gx) }
+    } else if winograd::correlate::input_applies::<T>(g)
+        // SAFETY: the same contract.
+        && unsafe { winograd::correlate::input(g, gy, w, gx) }
+    {
+        // All results are finite and written.
     } else {
         // SAFETY: the same contract.
         unsafe { input::run(g, gy, w, gx) }
@@ -81,6 +92,11 @@ pub unsafe fn weight<T: Convolve>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]
     } else if depthwise::weight_applies(g) {
         // SAFETY: the same contract.
         unsafe { depthwise::weight(g, x, gy, gw) }
+    } else if winograd::weight::applies::<T>(g)
+        // SAFETY: the same contract.
+        && unsafe { winograd::weight::run(g, x, gy, gw) }
+    {
+        // All results are finite and written.
     } else {
         // SAFETY: the same contract.
         unsafe { weight::run(g, x, gy, gw) }

@@ -26,6 +26,11 @@ const REUSE: usize = 256;
 /// Maximum number of chunks. Chunks are the units that are distributed over threads.
 const CHUNKS: usize = 16;
 
+/// Returns the number of chunks of this many products for a number of weights.
+pub fn chunks(products: usize, weights: usize) -> usize {
+    (products / CHUNK.max(cost(&[REUSE, weights]))).clamp(1, CHUNKS)
+}
+
 /// The layout of the pixels, and the order in which they are summed.
 struct PixelOrder<T: 'static> {
     kernels: &'static KernelTable<T>,
@@ -69,8 +74,7 @@ pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) {
     let plan = PixelOrder::new(g);
     let blocks = plan.blocks();
     let products = cost(&[gw.len(), g.n, g.out_pixels()]);
-    let worth = products / CHUNK.max(cost(&[REUSE, gw.len()]));
-    let chunks = worth.clamp(1, CHUNKS).min(blocks);
+    let chunks = chunks(products, gw.len()).min(blocks);
     let sums = g.groups * plan.sums();
     with_buffer(Use::Weights, chunks * sums, |buffer: *mut T| {
         let shared = Shared(buffer);

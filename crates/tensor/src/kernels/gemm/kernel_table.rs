@@ -2,6 +2,7 @@
 
 use super::microkernel::{self, Inner, Outer};
 use super::pack::{self, Panel};
+use super::tiles::{self, Line, Transform, Transforms, Unpack};
 use super::vector::Vector;
 use super::window::{self, Correlate, Dots, Gather, Weigh};
 
@@ -44,6 +45,8 @@ pub struct KernelTable<T: 'static> {
     pub dots: [&'static [DotsFn<T>]; 4],
     /// Copies runs of pixels.
     pub gather: GatherFn<T>,
+    /// The transforms of Winograd's convolution, for the types that have it.
+    pub winograd: Option<Transforms<T>>,
 }
 
 /// The micro-kernels of one form, for these numbers of rows with 1, 2, 3 and 4 vectors. Some forms take one
@@ -141,6 +144,14 @@ macro_rules! instruction_set {
                 unsafe { window::gather::<V>(pixels) }
             }
             $(#[$features])?
+            unsafe fn transform<V: Vector, L: Line<I, O>, const I: usize, const O: usize>(tiles: &Transform<V::Scalar>) {
+                unsafe { tiles::transform::<V, L, I, O>(tiles) }
+            }
+            $(#[$features])?
+            unsafe fn unpack<V: Vector>(pixels: &Unpack<V::Scalar>) {
+                unsafe { tiles::unpack::<V>(pixels) }
+            }
+            $(#[$features])?
             unsafe fn pack<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
                 unsafe { pack::pack::<V>(panel, dst) }
             }
@@ -158,6 +169,15 @@ macro_rules! instruction_set {
                 weigh: $outer!(weigh $f32),
                 dots: $outer!(dots $f32),
                 gather: gather::<$f32>,
+                winograd: Some(Transforms {
+                    pixels: transform::<$f32, tiles::Pixels, 4, 4>,
+                    gradient: transform::<$f32, tiles::Gradient, 2, 4>,
+                    result: transform::<$f32, tiles::Sums, 4, 2>,
+                    weight: transform::<$f32, tiles::Weight, 3, 4>,
+                    weight_gradient: transform::<$f32, tiles::WeightGradient, 4, 3>,
+                    unpack: unpack::<$p32>,
+                    half: 0.5,
+                }),
             };
             pub static F64: KernelTable<f64> = KernelTable {
                 name: $name,
@@ -172,6 +192,7 @@ macro_rules! instruction_set {
                 weigh: $outer!(weigh $f64),
                 dots: $outer!(dots $f64),
                 gather: gather::<$f64>,
+                winograd: None,
             };
         }
     };

@@ -16,6 +16,7 @@ mod neon;
 mod pack;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod vector;
 mod window;
 #[cfg(target_arch = "x86_64")]
@@ -24,7 +25,9 @@ mod x86;
 use crate::machine::{cost, parts, threads_for};
 use crate::number::Real;
 pub use kernel_table::KernelTable;
+pub(crate) use microkernel::Outer;
 pub(crate) use pack::{Panel, Use, with_buffer};
+pub(crate) use tiles::{Points, Transform, Transforms, Unpack};
 pub(crate) use vector::Vector;
 pub(crate) use window::{Correlate, Dots, Gather, PixelRun, Weigh};
 

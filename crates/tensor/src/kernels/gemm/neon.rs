@@ -5,7 +5,7 @@ use super::vector::{Vector, intrinsics};
 use std::arch::aarch64::{
     float32x4_t, float64x2_t, vaddq_f32, vaddq_f64, vaddvq_f32, vaddvq_f64, vbslq_f32, vbslq_f64,
     vcltq_u32, vcltq_u64, vdupq_n_f32, vdupq_n_f64, vdupq_n_u32, vdupq_n_u64, vfmaq_f32, vfmaq_f64,
-    vld1q_f32, vld1q_f64, vld1q_u32, vld1q_u64, vst1q_f32, vst1q_f64,
+    vld1q_f32, vld1q_f64, vld1q_u32, vld1q_u64, vst1q_f32, vst1q_f64, vsubq_f32, vsubq_f64,
 };
 
 /// The index of each lane.
@@ -15,7 +15,7 @@ static LANES64: [u64; 2] = [0, 1];
 impl Vector for float32x4_t {
     type Scalar = f32;
     const LANES: usize = 4;
-    intrinsics!(f32: vdupq_n_f32(0.0), vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, |c, a, b| vfmaq_f32(c, a, b));
+    intrinsics!(f32: vdupq_n_f32(0.0), vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, |c, a, b| vfmaq_f32(c, a, b));
 
     #[inline(always)]
     unsafe fn join(p: *const f32, q: *const f32, n: usize) -> Self {
@@ -35,7 +35,7 @@ impl Vector for float32x4_t {
 impl Vector for float64x2_t {
     type Scalar = f64;
     const LANES: usize = 2;
-    intrinsics!(f64: vdupq_n_f64(0.0), vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, |c, a, b| vfmaq_f64(c, a, b));
+    intrinsics!(f64: vdupq_n_f64(0.0), vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, vsubq_f64, |c, a, b| vfmaq_f64(c, a, b));
 
     #[inline(always)]
     unsafe fn join(p: *const f64, q: *const f64, n: usize) -> Self {

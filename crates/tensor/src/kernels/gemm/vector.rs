@@ -32,6 +32,8 @@ pub trait Vector: Copy {
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// Returns self + other.
     unsafe fn plus(self, other: Self) -> Self;
+    /// Returns self - other.
+    unsafe fn minus(self, other: Self) -> Self;
 
     /// Loads the first `n <= LANES` elements from `p` on, and zero into the other lanes.
     #[inline(always)]
@@ -151,6 +153,13 @@ macro_rules! array_methods {
             self
         }
         #[inline(always)]
+        unsafe fn minus(mut self, other: Self) -> Self {
+            for i in 0..N {
+                self[i] -= other[i];
+            }
+            self
+        }
+        #[inline(always)]
         unsafe fn join(p: *const $t, q: *const $t, n: usize) -> Self {
             // SAFETY: as `load`, on both sides.
             let (first, second) = unsafe { (Self::load(p), Self::load(q)) };
@@ -178,7 +187,7 @@ impl<const N: usize> Vector for [f64; N] {
 /// Defines the methods whose intrinsics differ only in their names.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! intrinsics {
-    ($t:ident: $zero:expr, $splat:ident, $load:ident, $store:ident, $add:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {
+    ($t:ident: $zero:expr, $splat:ident, $load:ident, $store:ident, $add:ident, $subtract:ident, |$c:ident, $a:ident, $b:ident| $fma:expr) => {
         #[inline(always)]
         unsafe fn zero() -> Self {
             // SAFETY: the caller promises the instructions.
@@ -209,6 +218,11 @@ macro_rules! intrinsics {
         unsafe fn plus(self, other: Self) -> Self {
             // SAFETY: the caller promises the instructions.
             unsafe { $add(self, other) }
+        }
+        #[inline(always)]
+        unsafe fn minus(self, other: Self) -> Self {
+            // SAFETY: the caller promises the instructions.
+            unsafe { $subtract(self, other) }
         }
     };
 }

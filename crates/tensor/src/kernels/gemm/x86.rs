@@ -27,7 +27,7 @@ unsafe fn mask64(n: usize) -> __m256i {
 impl Vector for __m256 {
     type Scalar = f32;
     const LANES: usize = 8;
-    intrinsics!(f32: _mm256_setzero_ps(), _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
+    intrinsics!(f32: _mm256_setzero_ps(), _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps,
         |c, a, b| _mm256_fmadd_ps(a, b, c));
 
     #[inline(always)]
@@ -109,7 +109,7 @@ impl Vector for __m256 {
 impl Vector for __m256d {
     type Scalar = f64;
     const LANES: usize = 4;
-    intrinsics!(f64: _mm256_setzero_pd(), _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
+    intrinsics!(f64: _mm256_setzero_pd(), _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd, _mm256_sub_pd,
         |c, a, b| _mm256_fmadd_pd(a, b, c));
 
     #[inline(always)]
@@ -183,7 +183,7 @@ unsafe fn halves_pd(v: __m512d) -> __m256d {
 impl Vector for __m512 {
     type Scalar = f32;
     const LANES: usize = 16;
-    intrinsics!(f32: _mm512_setzero_ps(), _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
+    intrinsics!(f32: _mm512_setzero_ps(), _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps,
         |c, a, b| _mm512_fmadd_ps(a, b, c));
 
     #[inline(always)]
@@ -211,7 +211,7 @@ impl Vector for __m512 {
 impl Vector for __m512d {
     type Scalar = f64;
     const LANES: usize = 8;
-    intrinsics!(f64: _mm512_setzero_pd(), _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
+    intrinsics!(f64: _mm512_setzero_pd(), _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd, _mm512_sub_pd,
         |c, a, b| _mm512_fmadd_pd(a, b, c));
 
     #[inline(always)]

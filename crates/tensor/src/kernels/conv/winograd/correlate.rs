@@ -1,0 +1,300 @@
+//! The convolution, and its adjoint in the input, which is a convolution of the gradient with the weights reversed.
+
+use super::super::ConvSizes;
+use super::{Block, GAP, POSITIONS, Pixels, Rows, Tiling, positions, transforms};
+use crate::kernels::gemm::{Gemm, Panel, Points, Transform, Unpack, Use, with_buffer};
+use crate::machine::{Shared, cost, ranges, simd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// The number of elements of the positions of a block, tiles times channels of both sides, that stay in
+/// the L2 cache.
+const NEAR: usize = 1 << 12;
+
+/// Returns whether the convolution is computed by Winograd's method.
+pub fn forward_applies<T: Gemm>(g: &ConvSizes) -> bool {
+    super::applies::<T>(g) && super::pays::<T>(g)
+}
+
+/// Returns whether the adjoint in the input is computed by Winograd's method.
+pub fn input_applies<T: Gemm>(g: &ConvSizes) -> bool {
+    super::applies::<T>(g) && super::pays::<T>(&mirrored(g))
+}
+
+/// Returns the sizes of the convolution that the adjoint in the input is.
+fn mirrored(g: &ConvSizes) -> ConvSizes {
+    let padding = g.padding.map(|(before, after)| (2 - before, 2 - after));
+    ConvSizes { c: g.o, o: g.c, size: g.out, out: g.size, padding, ..*g }
+}
+
+/// Where the weights of a map and a channel are: tap t at `group*… + map*i + channel*c + t`.
+struct Weights {
+    map: usize,
+    channel: usize,
+    reversed: bool,
+}
+
+/// Computes the convolution. Returns whether all results are finite; if not, they are not those of the convolution.
+///
+/// # Safety
+/// As [`super::super::forward`]; nothing is empty, and the method applies.
+#[must_use]
+pub unsafe fn forward<T: Gemm>(
+    g: &ConvSizes,
+    x: &[T],
+    w: &[T],
+    bias: Option<&[T]>,
+    y: &mut [T],
+) -> bool {
+    let weights = Weights { map: 9 * g.c, channel: 9, reversed: false };
+    // SAFETY: the same contract.
+    unsafe { run(g, x, (w, &weights), bias, y) }
+}
+
+/// Computes the adjoint in the input, with a result as that of [`forward`].
+///
+/// # Safety
+/// As [`forward`].
+#[must_use]
+pub unsafe fn input<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) -> bool {
+    let weights = Weights { map: 9, channel: 9 * g.c, reversed: true };
+    // SAFETY: the same contract, for the convolution with the sides exchanged.
+    unsafe { run(&mirrored(g), gy, (w, &weights), None, gx) }
+}
+
+unsafe fn run<T: Gemm>(
+    g: &ConvSizes,
+    x: &[T],
+    (w, weights): (&[T], &Weights),
+    bias: Option<&[T]>,
+    y: &mut [T],
+) -> bool {
+    let pixels = Pixels::<T>::new(g.c, g.size, g.padding.map(|(before, _)| before), 2);
+    let maps = g.o.next_multiple_of(pixels.kernels.lanes);
+    let tiling = Tiling::new(g, NEAR / (pixels.lanes + maps));
+    let correlation = Correlation { g, pixels, maps, tiling };
+    let of_group = POSITIONS * g.c * maps;
+    let room = g.groups * of_group + maps * (9 * g.c + 1);
+    let finite = AtomicBool::new(true);
+    with_buffer(Use::Weights, room, |buffer: *mut T| {
+        for group in 0..g.groups {
+            let w = &w[group * 9 * g.c * g.o..][..9 * g.c * g.o];
+            // SAFETY: the buffer has room for the weights of all groups, and behind them for the taps.
+            unsafe {
+                let taps = buffer.add(g.groups * of_group);
+                correlation.weights(w, weights, taps, buffer.add(group * of_group));
+            }
+        }
+        let (buffer, y) = (Shared(buffer), Shared(y.as_mut_ptr()));
+        let blocks = correlation.tiling.blocks();
+        let products = cost(&[g.n, g.groups, g.o, g.out_pixels(), 4, g.c]);
+        ranges(g.groups * blocks, products / 8, 1, |range| {
+            with_buffer(Use::Images, correlation.room(), |near: *mut T| {
+                for unit in range.clone() {
+                    let (group, block) = (unit / blocks, correlation.tiling.block(unit % blocks));
+                    let bias = bias.map(|bias| &bias[group * g.o..][..g.o]);
+                    // SAFETY: the images and weights of this group, room for a block, and no other call writes the
+                    // pixels of this block.
+                    unsafe {
+                        let u = buffer.get().add(group * of_group).cast_const();
+                        if !correlation.block(group, &block, x, u, bias, near, y.get()) {
+                            finite.store(false, Relaxed);
+                        }
+                    }
+                }
+            });
+        });
+    });
+    finite.into_inner()
+}
+
+/// A convolution and how it is cut.
+struct Correlation<'a, T: 'static> {
+    g: &'a ConvSizes,
+    pixels: Pixels<T>,
+    /// Number of maps, rounded up to whole vectors.
+    maps: usize,
+    tiling: Tiling,
+}
+
+impl<T: Gemm> Correlation<'_, T> {
+    /// Elements of a position of a block, for the pixels and for the sums.
+    fn position(&self) -> [usize; 2] {
+        let (tiles, _) = self.tiling.most();
+        [self.pixels.lanes, self.maps].map(|channels| tiles * channels + GAP)
+    }
+
+    /// Elements of the pixels, or of the results, of an image of a block.
+    fn image(&self) -> usize {
+        let (_, [rows, cols]) = self.tiling.most();
+        (self.pixels.len(rows) * self.pixels.len(cols) * self.pixels.lanes)
+            .max(4 * rows * cols * self.maps)
+    }
+
+    fn room(&self) -> usize {
+        let [pixels, sums] = self.position();
+        self.image() + POSITIONS * (pixels + sums)
+    }
+
+    /// Transforms the weights of a group: one matrix [channels, maps] for each position.
+    ///
+    /// # Safety
+    /// `w` has the weights of a group; `taps` and `to` have room.
+    unsafe fn weights(&self, w: &[T], weights: &Weights, taps: *mut T, to: *mut T) {
+        let (g, maps) = (self.g, self.maps);
+        let panel = |channel: usize, k: usize| Panel {
+            src: w[channel * weights.channel..].as_ptr(),
+            stride: weights.map as isize,
+            k_stride: 1,
+            width: maps,
+            valid: g.o,
+            k,
+        };
+        // SAFETY: all weights are in the slice, and a channel of the target has nine taps of all maps.
+        unsafe {
+            if weights.channel == 9 {
+                (self.pixels.kernels.pack)(&panel(0, 9 * g.c), taps);
+            } else {
+                for channel in 0..g.c {
+                    (self.pixels.kernels.pack)(&panel(channel, 9), taps.add(channel * 9 * maps));
+                }
+            }
+            let row = maps as isize;
+            let (first, sign) = if weights.reversed { (8 * maps, -1) } else { (0, 1) };
+            let source = Points { row: sign * 3 * row, col: sign * row, tile: 9 * maps };
+            let target = positions(g.c * maps, maps);
+            let from = taps.add(first).cast_const();
+            let transforms = transforms::<T>();
+            let half = transforms.half;
+            let all = Transform { from, source, to, target, tiles: g.c, channels: maps, half };
+            (transforms.weight)(&all);
+        }
+    }
+
+    /// Computes a block.
+    ///
+    /// # Safety
+    /// `x` and `y` have all images, `u` the weights of the group, and `near` has its room.
+    #[allow(clippy::too_many_arguments)]
+    unsafe fn block(
+        &self,
+        group: usize,
+        block: &Block,
+        x: &[T],
+        u: *const T,
+        bias: Option<&[T]>,
+        near: *mut T,
+        y: *mut T,
+    ) -> bool {
+        let (g, maps, lanes) = (self.g, self.maps, self.pixels.lanes);
+        let transforms = transforms::<T>();
+        let half = transforms.half;
+        let [of_pixels, of_sums] = self.position();
+        let (rows, cols) = (block.rows.clone(), block.cols.clone());
+        let in_image = rows.len() * cols.len();
+        let v = near.wrapping_add(self.image());
+        let sums = v.wrapping_add(POSITIONS * of_pixels);
+        // SAFETY: for all calls, the caller's promises; the parts of `near` have the length of the largest block.
+        unsafe {
+            for (i, image) in block.images.clone().enumerate() {
+                let from = x.as_ptr().add((image * g.groups + group) * g.c * g.pixels());
+                self.pixels.read(from, [rows.clone(), cols.clone()], near);
+                let source = self.pixels.points(cols.len());
+                for row in 0..rows.len() {
+                    (transforms.pixels)(&Transform {
+                        from: near.wrapping_offset(2 * row as isize * source.row).cast_const(),
+                        source,
+                        to: v.add((i * in_image + row * cols.len()) * lanes),
+                        target: positions(of_pixels, lanes),
+                        tiles: cols.len(),
+                        channels: lanes,
+                        half,
+                    });
+                }
+            }
+            for position in 0..POSITIONS {
+                let product = Rows {
+                    a: v.add(position * of_pixels).cast_const(),
+                    a_row: lanes,
+                    a_col: 1,
+                    b: u.add(position * g.c * maps),
+                    c: sums.add(position * of_sums),
+                    width: maps,
+                    rows: block.tiles(),
+                    k: g.c,
+                    accumulate: false,
+                };
+                product.multiply();
+            }
+            if let Some(bias) = bias {
+                // Aᵀ adds the sums of the position (1, 1) to each of the 2×2 pixels.
+                let sums =
+                    std::slice::from_raw_parts_mut(sums.add(5 * of_sums), block.tiles() * maps);
+                simd(move || {
+                    for row in sums.chunks_exact_mut(maps) {
+                        for (sum, &bias) in row.iter_mut().zip(bias) {
+                            *sum = *sum + bias;
+                        }
+                    }
+                });
+            }
+            let mut finite = true;
+            let width = (g.out[1] - 2 * cols.start).min(2 * cols.len());
+            let height = (g.out[0] - 2 * rows.start).min(2 * rows.len());
+            for (i, image) in block.images.clone().enumerate() {
+                let pitch = 2 * cols.len() * maps;
+                for row in 0..rows.len() {
+                    (transforms.result)(&Transform {
+                        from: sums.add((i * in_image + row * cols.len()) * maps).cast_const(),
+                        source: positions(of_sums, maps),
+                        to: near.add(2 * row * pitch),
+                        target: Points { row: pitch as isize, col: maps as isize, tile: 2 * maps },
+                        tiles: cols.len(),
+                        channels: maps,
+                        half,
+                    });
+                }
+                if width < 2 * cols.len() {
+                    // The last column of pixels is outside the result.
+                    for row in 1..height {
+                        near.add(row * pitch).copy_to(near.add(row * width * maps), width * maps);
+                    }
+                }
+                let pixels = height * width;
+                finite &= all_finite(std::slice::from_raw_parts(near, pixels * maps));
+                let to = y.add((image * g.groups + group) * g.o * g.out_pixels());
+                let first = to.add(2 * rows.start * g.out[1] + 2 * cols.start);
+                let (run, runs) = if width == g.out[1] { (pixels, 1) } else { (width, height) };
+                for i in 0..runs {
+                    (transforms.unpack)(&Unpack {
+                        from: near.add(i * width * maps).cast_const(),
+                        channels: maps,
+                        pixels: run,
+                        to: first.add(i * g.out[1]),
+                        map: g.out_pixels(),
+                        maps: g.o,
+                    });
+                }
+            }
+            finite
+        }
+    }
+}
+
+/// Returns whether all numbers are finite: then the sum of their products with zero is zero.
+pub fn all_finite<T: Gemm>(numbers: &[T]) -> bool {
+    let zero = T::default();
+    let sums = simd(move || {
+        let mut sums = [zero; 32];
+        let (blocks, rest) = numbers.as_chunks::<32>();
+        for block in blocks {
+            for (sum, &number) in sums.iter_mut().zip(block) {
+                *sum = *sum + number * zero;
+            }
+        }
+        for (sum, &number) in sums.iter_mut().zip(rest) {
+            *sum = *sum + number * zero;
+        }
+        sums
+    });
+    sums.iter().all(|&sum| sum == zero)
+}

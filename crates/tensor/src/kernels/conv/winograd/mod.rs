@@ -1,0 +1,246 @@
+//! Convolutions with 3×3 kernels by Winograd's method: 4 multiplications for each pixel of the result instead of 9.
+//!
+//! Two neighbouring results of a kernel of three weights g need four neighbouring pixels d and, computed one by one, six
+//! products. Four products suffice:
+//!
+//! ```text
+//! m₀ = (d₀ − d₂) g₀                      y₀ = m₀ + m₁ + m₂
+//! m₁ = (d₁ + d₂) (g₀ + g₁ + g₂) / 2      y₁ = m₁ − m₂ + m₃
+//! m₂ = (d₂ − d₁) (g₀ − g₁ + g₂) / 2
+//! m₃ = (d₃ − d₁) g₂
+//! ```
+//!
+//! or y = Aᵀ[(G g) ⊙ (Bᵀ d)]. Applied along both axes, a tile of 4×4 pixels gives 2×2 results by 16 products instead of 36:
+//! Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. The sums over the channels are taken before Aᵀ is applied, so that each of the 16
+//! positions is a matrix product of [tiles, channels] and [channels, maps]. (S. Winograd 1980; A. Lavin and S. Gray, "Fast
+//! algorithms for convolutional neural networks", 2016: F(2×2, 3×3).)
+//!
+//! The adjoint in the input is a convolution with the weights reversed, computed the same way ([`correlate`]). The
+//! adjoint in the weight is Gᵀ[Σ (A gy Aᵀ) ⊙ (Bᵀ d B)]G, the sum taken over all tiles ([`weight`]): at each position a
+//! matrix product of [maps, tiles] and [tiles, channels].
+//!
+//! Images are processed in blocks of tiles that stay in the L2 cache. The pixels of a block are copied so that their channels lie
+//! side by side, which are the lanes of all vectors.
+//!
+//! **Rounding.** The rounding error of a result is bounded by a small multiple of ε Σ|w| max|d|, where the maximum is over the
+//! 4×4 pixels of the tile instead of the 3×3 of the window. Measured errors are those of sums of products or smaller. Numbers
+//! that are not finite would spread over a tile: if a result is not finite, the whole convolution is computed
+//! again in the plain way. Integers stay exact as long as their sums are, because G has only powers of two. `f64` is always
+//! computed in the plain way.
+
+pub mod correlate;
+pub mod weight;
+
+use super::ConvSizes;
+use crate::kernels::gemm::{Gemm, KernelTable, Outer, Panel, Points, Transforms};
+use std::ops::Range;
+
+/// The positions of a tile.
+const POSITIONS: usize = 16;
+/// Elements between the data of two positions, so that equal places of all positions do not share
+/// a set of the cache.
+const GAP: usize = 16;
+
+/// Returns whether the method is faster for these sizes, with the channels of the result (or of the input) in the lanes.
+fn pays<T: Gemm>(g: &ConvSizes) -> bool {
+    let lanes = T::kernels().lanes;
+    let tiles = g.out[0].div_ceil(2) * g.out[1].div_ceil(2);
+    // In multiplications: products and transforms of a tile.
+    let here = tiles * (16 * g.c * g.o.next_multiple_of(lanes) + TRANSFORM * (g.c + g.o));
+    let plain = 9 * g.c * g.o * g.out_pixels();
+    g.n * tiles >= 16 && g.c >= 8 && g.o >= 8 && here < plain / 8 * 7
+}
+
+/// The time of the transforms of a channel of a tile, in multiplications.
+const TRANSFORM: usize = 70;
+
+/// Returns whether the sizes are those of the method: 3×3 taps next to each other, and less padding than taps.
+fn applies<T: Gemm>(g: &ConvSizes) -> bool {
+    g.kernel == [3, 3]
+        && g.stride == [1, 1]
+        && g.dilation == [1, 1]
+        && g.padding.iter().all(|&(before, after)| before <= 2 && after <= 2)
+        && T::kernels().winograd.is_some() && std::env::var("WENGERT_PLAIN").as_deref() != Ok("1")
+}
+
+/// The tiles of the results, and how they are cut into blocks.
+struct Tiling {
+    n: usize,
+    /// Number of rows and columns of tiles of an image.
+    size: [usize; 2],
+    /// Images in a block.
+    images: usize,
+    /// Number of bands of rows, and of columns, that an image is cut into.
+    bands: [usize; 2],
+}
+
+/// The tiles of some images.
+struct Block {
+    images: Range<usize>,
+    rows: Range<usize>,
+    cols: Range<usize>,
+}
+
+impl Block {
+    fn tiles(&self) -> usize {
+        self.images.len() * self.rows.len() * self.cols.len()
+    }
+}
+
+impl Tiling {
+    /// Cuts the results into blocks of about `most` tiles.
+    fn new(g: &ConvSizes, most: usize) -> Self {
+        let size = g.out.map(|len| len.div_ceil(2));
+        let images = (most / (size[0] * size[1])).clamp(1, g.n);
+        let wide = size[1].div_ceil(most.max(2 * POSITIONS));
+        let rows = (most * wide / size[1]).clamp(1, size[0]);
+        Tiling { n: g.n, size, images, bands: [size[0].div_ceil(rows), wide] }
+    }
+
+    fn blocks(&self) -> usize {
+        self.n.div_ceil(self.images) * self.bands[0] * self.bands[1]
+    }
+
+    fn block(&self, number: usize) -> Block {
+        let (group, band) =
+            (number / (self.bands[0] * self.bands[1]), number % (self.bands[0] * self.bands[1]));
+        let first = group * self.images;
+        let part = |axis: usize, i: usize| {
+            let each = self.size[axis].div_ceil(self.bands[axis]);
+            (i * each).min(self.size[axis])..((i + 1) * each).min(self.size[axis])
+        };
+        Block {
+            images: first..self.n.min(first + self.images),
+            rows: part(0, band / self.bands[1]),
+            cols: part(1, band % self.bands[1]),
+        }
+    }
+
+    /// Returns the maximum number of tiles of a block, and of the rows and columns of tiles of one of its images.
+    fn most(&self) -> (usize, [usize; 2]) {
+        let part = [0, 1].map(|axis| self.size[axis].div_ceil(self.bands[axis]));
+        (self.images * part[0] * part[1], part)
+    }
+}
+
+/// Images whose pixels are copied so that the channels lie side by side.
+struct Pixels<T: 'static> {
+    kernels: &'static KernelTable<T>,
+    /// Number of channels, and the same rounded up to whole vectors.
+    channels: usize,
+    lanes: usize,
+    /// Size of an image.
+    size: [usize; 2],
+    /// Rows and columns of zeros before an image.
+    before: [usize; 2],
+    /// How many rows and columns of pixels a tile needs beyond its 2×2.
+    reach: usize,
+}
+
+impl<T: Gemm> Pixels<T> {
+    fn new(channels: usize, size: [usize; 2], before: [usize; 2], reach: usize) -> Self {
+        let kernels = T::kernels();
+        let lanes = channels.next_multiple_of(kernels.lanes);
+        Pixels { kernels, channels, lanes, size, before, reach }
+    }
+
+    /// Returns the number of pixels along an axis of this many tiles.
+    fn len(&self, tiles: usize) -> usize {
+        2 * tiles + self.reach
+    }
+
+    /// Copies the pixels of these tiles of an image, with zeros for those outside the image.
+    ///
+    /// # Safety
+    /// `image` has the channels and the size, and `to` has room for the pixels of the tiles.
+    unsafe fn read(&self, image: *const T, [rows, cols]: [Range<usize>; 2], to: *mut T) {
+        let width = self.len(cols.len());
+        let first = 2 * cols.start;
+        let from = self.before[1].saturating_sub(first).min(width);
+        let until = (self.size[1] + self.before[1]).saturating_sub(first).clamp(from, width);
+        for r in 0..self.len(rows.len()) {
+            let row = to.wrapping_add(r * width * self.lanes);
+            let y = (2 * rows.start + r).checked_sub(self.before[0]).filter(|&y| y < self.size[0]);
+            let [from, until] = if y.is_some() { [from, until] } else { [width; 2] };
+            // SAFETY: a row of the target, of which the pixels of the image are a part; `first + from` is at least
+            // `before`. Rows are whole vectors, and packing writes nothing beyond them.
+            unsafe {
+                row.write_bytes(0, from * self.lanes);
+                if let Some(y) = y.filter(|_| from < until) {
+                    let panel = Panel {
+                        src: image.add(y * self.size[1] + first + from - self.before[1]),
+                        stride: (self.size[0] * self.size[1]) as isize,
+                        k_stride: 1,
+                        width: self.lanes,
+                        valid: self.channels,
+                        k: until - from,
+                    };
+                    (self.kernels.pack)(&panel, row.add(from * self.lanes));
+                }
+                row.add(until * self.lanes).write_bytes(0, (width - until) * self.lanes);
+            }
+        }
+    }
+
+    /// Returns where the squares of a row of tiles are in a copy with this many tiles in a row.
+    fn points(&self, cols: usize) -> Points {
+        let row = (self.len(cols) * self.lanes) as isize;
+        Points { row, col: self.lanes as isize, tile: 2 * self.lanes }
+    }
+}
+
+/// Returns where the positions of the tiles are: point (i, j) is position 4i + j.
+fn positions(position: usize, channels: usize) -> Points {
+    Points { row: 4 * position as isize, col: position as isize, tile: channels }
+}
+
+/// Returns the transforms of a type that has the method.
+fn transforms<T: Gemm>() -> &'static Transforms<T> {
+    T::kernels().winograd.as_ref().expect("`applies` asks for them")
+}
+
+/// A matrix product C = A·B, or C += A·B, with B and C in rows of whole vectors.
+struct Rows<T> {
+    a: *const T,
+    a_row: usize,
+    a_col: usize,
+    b: *const T,
+    c: *mut T,
+    /// Elements of a row of B and of C.
+    width: usize,
+    rows: usize,
+    k: usize,
+    accumulate: bool,
+}
+
+impl<T: Gemm> Rows<T> {
+    /// Computes the product.
+    ///
+    /// # Safety
+    /// A has these rows and columns, B and C have k and `rows` rows.
+    unsafe fn multiply(&self) {
+        let kernels = T::kernels();
+        let vectors = self.width / kernels.lanes;
+        let outer = &kernels.outer[usize::from(self.a_row == 1)];
+        for part in super::correlation::pieces(vectors, vectors.div_ceil(kernels.vectors)) {
+            let (first, heights) = (part.start * kernels.lanes, outer[part.len() - 1]);
+            for rows in super::correlation::pieces(self.rows, self.rows.div_ceil(heights.len())) {
+                let tile = Outer {
+                    k: self.k,
+                    a: self.a.wrapping_add(rows.start * self.a_row),
+                    a_row: self.a_row as isize,
+                    a_col: self.a_col as isize,
+                    b: self.b.wrapping_add(first),
+                    b_row: self.width as isize,
+                    c: self.c.wrapping_add(rows.start * self.width + first),
+                    ldc: self.width,
+                    last: kernels.lanes,
+                    accumulate: self.accumulate,
+                    fetch: false,
+                };
+                // SAFETY: the caller's promise; the tile is a part of the product.
+                unsafe { (heights[rows.len() - 1])(&tile) };
+            }
+        }
+    }
+}

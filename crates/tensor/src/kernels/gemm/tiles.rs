@@ -1,0 +1,182 @@
+//! The transforms of Winograd's convolution between pixels, or weights, and the 16 positions of a tile
+//! (see `conv/winograd`), and the way back from channels side by side to planes.
+//!
+//! Each transform is a linear map of a line of points that is applied to the rows of a square of points, and
+//! then to its columns. Vectors lie along the channels, so that no transform moves numbers between lanes.
+
+#![allow(clippy::needless_range_loop)] // the indices show which points are combined
+
+use super::vector::Vector;
+
+/// A linear map from `I` points on a line to `O` points.
+pub trait Line<const I: usize, const O: usize> {
+    /// Applies the map. `half` is ½ in every lane.
+    unsafe fn apply<V: Vector>(points: [V; I], half: V) -> [V; O];
+}
+
+/// Bᵀ: four neighbouring pixels.
+pub struct Pixels;
+impl Line<4, 4> for Pixels {
+    #[inline(always)]
+    unsafe fn apply<V: Vector>([a, b, c, d]: [V; 4], _: V) -> [V; 4] {
+        // SAFETY: for all of them, the caller promises the instructions.
+        unsafe { [a.minus(c), b.plus(c), c.minus(b), d.minus(b)] }
+    }
+}
+
+/// Aᵀ: the sums at the positions, for two neighbouring pixels of the result.
+pub struct Sums;
+impl Line<4, 2> for Sums {
+    #[inline(always)]
+    unsafe fn apply<V: Vector>([a, b, c, d]: [V; 4], _: V) -> [V; 2] {
+        unsafe { [a.plus(b.plus(c)), b.minus(c).plus(d)] }
+    }
+}
+
+/// A, the adjoint of [`Sums`]: the gradient of two neighbouring pixels.
+pub struct Gradient;
+impl Line<2, 4> for Gradient {
+    #[inline(always)]
+    unsafe fn apply<V: Vector>([a, b]: [V; 2], _: V) -> [V; 4] {
+        unsafe { [a, a.plus(b), a.minus(b), b] }
+    }
+}
+
+/// G: the three weights along an axis.
+pub struct Weight;
+impl Line<3, 4> for Weight {
+    #[inline(always)]
+    unsafe fn apply<V: Vector>([a, b, c]: [V; 3], half: V) -> [V; 4] {
+        unsafe {
+            let (zero, ends) = (V::zero(), a.plus(c));
+            [a, zero.add_product(ends.plus(b), half), zero.add_product(ends.minus(b), half), c]
+        }
+    }
+}
+
+/// Gᵀ, the adjoint of [`Weight`].
+pub struct WeightGradient;
+impl Line<4, 3> for WeightGradient {
+    #[inline(always)]
+    unsafe fn apply<V: Vector>([a, b, c, d]: [V; 4], half: V) -> [V; 3] {
+        unsafe {
+            let sum = b.plus(c);
+            [
+                a.add_product(sum, half),
+                V::zero().add_product(b.minus(c), half),
+                d.add_product(sum, half),
+            ]
+        }
+    }
+}
+
+/// The transforms of one instruction set.
+#[derive(Clone, Copy)]
+pub struct Transforms<T> {
+    pub pixels: unsafe fn(&Transform<T>),
+    pub gradient: unsafe fn(&Transform<T>),
+    pub result: unsafe fn(&Transform<T>),
+    pub weight: unsafe fn(&Transform<T>),
+    pub weight_gradient: unsafe fn(&Transform<T>),
+    pub unpack: unsafe fn(&Unpack<T>),
+    /// One half.
+    pub half: T,
+}
+
+/// Squares of points with the same distances on each side: point (i, j) of square s is `channels` elements at
+/// `address + i*row + j*col + s*tile`.
+#[derive(Clone, Copy)]
+pub struct Points {
+    pub row: isize,
+    pub col: isize,
+    pub tile: usize,
+}
+
+/// The arguments of [`transform`].
+pub struct Transform<T> {
+    pub from: *const T,
+    pub source: Points,
+    pub to: *mut T,
+    pub target: Points,
+    /// The number of squares.
+    pub tiles: usize,
+    /// Elements of a point, a multiple of a vector.
+    pub channels: usize,
+    /// One half.
+    pub half: T,
+}
+
+/// Transforms squares of `I` by `I` points to squares of `O` by `O` points.
+#[inline(always)]
+pub unsafe fn transform<V: Vector, L: Line<I, O>, const I: usize, const O: usize>(
+    t: &Transform<V::Scalar>,
+) {
+    let &Transform { from, source, to, target, tiles, channels, ref half } = t;
+    // SAFETY: the caller promises the instructions, and the points on both sides.
+    unsafe {
+        let half = V::splat(half);
+        for tile in 0..tiles {
+            let (from, to) = (from.add(tile * source.tile), to.add(tile * target.tile));
+            let mut channel = 0;
+            while channel < channels {
+                let (from, to) = (from.add(channel), to.add(channel));
+                // The columns of the source become the rows in between, and the columns of the target.
+                let mut between = [[V::zero(); I]; O];
+                for j in 0..I {
+                    let mut column = [V::zero(); I];
+                    for i in 0..I {
+                        let at = i as isize * source.row + j as isize * source.col;
+                        column[i] = V::load(from.offset(at));
+                    }
+                    let column = L::apply(column, half);
+                    for i in 0..O {
+                        between[i][j] = column[i];
+                    }
+                }
+                for i in 0..O {
+                    let row = L::apply(between[i], half);
+                    for j in 0..O {
+                        let at = i as isize * target.row + j as isize * target.col;
+                        row[j].store(to.offset(at));
+                    }
+                }
+                channel += V::LANES;
+            }
+        }
+    }
+}
+
+/// The arguments of [`unpack`].
+pub struct Unpack<T> {
+    /// Channel c of pixel p is at `from + p*channels + c`; `channels` is a multiple of a vector.
+    pub from: *const T,
+    pub channels: usize,
+    pub pixels: usize,
+    /// Pixel p of map m is at `to + m*map + p`.
+    pub to: *mut T,
+    pub map: usize,
+    /// The number of maps, at most `channels`.
+    pub maps: usize,
+}
+
+/// Copies pixels with their channels side by side to one plane for each channel.
+#[inline(always)]
+pub unsafe fn unpack<V: Vector>(u: &Unpack<V::Scalar>) {
+    let &Unpack { from, channels, pixels, to, map, maps } = u;
+    let (whole_pixels, whole_maps) = (pixels - pixels % V::LANES, maps - maps % V::LANES);
+    // SAFETY: the caller promises the instructions, and the pixels on both sides.
+    unsafe {
+        for m in (0..whole_maps).step_by(V::LANES) {
+            for p in (0..whole_pixels).step_by(V::LANES) {
+                let (from, to) = (from.add(p * channels + m), to.add(m * map + p));
+                V::transpose(from, channels as isize, V::LANES, to, map);
+            }
+        }
+        for m in 0..maps {
+            let done = if m < whole_maps { whole_pixels } else { 0 };
+            for p in done..pixels {
+                *to.add(m * map + p) = *from.add(p * channels + m);
+            }
+        }
+    }
+}
