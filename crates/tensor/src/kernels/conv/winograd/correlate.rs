@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 /// The number of elements of the positions of a block, tiles times channels of both sides, that stay in
 /// the L2 cache.
 const NEAR: usize = 1 << 12;
+/// Minimum number of tiles of a block, because each block reads all weights.
+const LEAST: usize = 64;
 
 /// Returns whether the convolution is computed by Winograd's method.
 pub fn forward_applies<T: Gemm>(g: &ConvSizes) -> bool {
@@ -70,7 +72,7 @@ unsafe fn run<T: Gemm>(
 ) -> bool {
     let pixels = Pixels::<T>::new(g.c, g.size, g.padding.map(|(before, _)| before), 2);
     let maps = g.o.next_multiple_of(pixels.kernels.lanes);
-    let tiling = Tiling::new(g, NEAR / (pixels.lanes + maps));
+    let tiling = Tiling::new(g, NEAR / (pixels.lanes + maps), LEAST);
     let correlation = Correlation { g, pixels, maps, tiling };
     let of_group = POSITIONS * g.c * maps;
     let room = g.groups * of_group + maps * (9 * g.c + 1);

@@ -60,7 +60,7 @@ fn applies<T: Gemm>(g: &ConvSizes) -> bool {
         && g.stride == [1, 1]
         && g.dilation == [1, 1]
         && g.padding.iter().all(|&(before, after)| before <= 2 && after <= 2)
-        && T::kernels().winograd.is_some() && std::env::var("WENGERT_PLAIN").as_deref() != Ok("1")
+        && T::kernels().winograd.is_some()
 }
 
 /// The tiles of the results, and how they are cut into blocks.
@@ -88,8 +88,9 @@ impl Block {
 }
 
 impl Tiling {
-    /// Cuts the results into blocks of about `most` tiles.
-    fn new(g: &ConvSizes, most: usize) -> Self {
+    /// Cuts the results into blocks of about `most` tiles, or `least` if that is more.
+    fn new(g: &ConvSizes, most: usize, least: usize) -> Self {
+        let most = most.max(least);
         let size = g.out.map(|len| len.div_ceil(2));
         let images = (most / (size[0] * size[1])).clamp(1, g.n);
         let wide = size[1].div_ceil(most.max(2 * POSITIONS));

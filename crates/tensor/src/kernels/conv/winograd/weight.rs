@@ -9,8 +9,10 @@ use crate::kernels::gemm::{Gemm, Points, Transform, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges};
 
 /// The number of elements of the positions of a block, tiles times channels of both sides, that stay in
-/// the cache. It is larger than that of the convolution, because the sums of all weights are read and written for each block.
+/// the cache.
 const NEAR: usize = 1 << 13;
+/// Minimum number of tiles of a block, because each block reads and writes the sums of all weights.
+const LEAST: usize = 128;
 
 /// Returns whether the adjoint in the weight is computed by Winograd's method.
 pub fn applies<T: Gemm>(g: &ConvSizes) -> bool {
@@ -25,7 +27,7 @@ pub fn applies<T: Gemm>(g: &ConvSizes) -> bool {
 pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) -> bool {
     let pixels = Pixels::<T>::new(g.c, g.size, g.padding.map(|(before, _)| before), 2);
     let gradients = Pixels::<T>::new(g.o, g.out, [0; 2], 0);
-    let tiling = Tiling::new(g, NEAR / (pixels.lanes + gradients.lanes));
+    let tiling = Tiling::new(g, NEAR / (pixels.lanes + gradients.lanes), LEAST);
     let plan = WeightSums { g, pixels, gradients, tiling };
     let sums = g.groups * plan.group();
     let blocks = plan.tiling.blocks();
