@@ -23,6 +23,10 @@ impl<T: Float> Tensor<T> {
     /// Along each axis `H' = ⌊(H + before + after - dilation·(kh - 1) - 1) / stride⌋ + 1`, where `before` and
     /// `after` are the padding.
     ///
+    /// Many 3×3 convolutions of `f32` with stride 1, and their adjoints, are computed by Winograd's method, with about the
+    /// rounding error of a sum of products. But the error of a result is relative to the largest of the 4×4 pixels around
+    /// it, not only to those of its window: beside a pixel that is 10⁶ times as large as the others it is large. Use `f64` for such images.
+    ///
     /// ```
     /// use wengert::tensor::{Conv, Tensor};
     /// let x = Tensor::arange(0.0, 9.0, 1.0).reshape(&[1, 1, 3, 3]);

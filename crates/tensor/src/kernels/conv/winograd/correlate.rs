@@ -1,8 +1,9 @@
 //! The convolution, and its adjoint in the input, which is a convolution of the gradient with the weights reversed.
 
 use super::super::ConvSizes;
+use super::super::correlation::pieces;
 use super::{Block, GAP, POSITIONS, Pixels, Rows, Tiling, positions, transforms};
-use crate::kernels::gemm::{Gemm, Panel, Points, Transform, Unpack, Use, with_buffer};
+use crate::kernels::gemm::{Gemm, Panel, Points, Transform, Transforms, Unpack, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges, simd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -11,6 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 const NEAR: usize = 1 << 12;
 /// Minimum number of tiles of a block, because each block reads all weights.
 const LEAST: usize = 64;
+
+/// Channels whose weights are transformed together.
+const AT_ONCE: usize = 8;
 
 /// Returns whether the convolution is computed by Winograd's method.
 pub fn forward_applies<T: Gemm>(g: &ConvSizes) -> bool {
@@ -75,16 +79,12 @@ unsafe fn run<T: Gemm>(
     let tiling = Tiling::new(g, NEAR / (pixels.lanes + maps), LEAST);
     let correlation = Correlation { g, pixels, maps, tiling };
     let of_group = POSITIONS * g.c * maps;
-    let room = g.groups * of_group + maps * (9 * g.c + 1);
     let finite = AtomicBool::new(true);
-    with_buffer(Use::Weights, room, |buffer: *mut T| {
+    with_buffer(Use::Weights, g.groups * of_group, |buffer: *mut T| {
         for group in 0..g.groups {
             let w = &w[group * 9 * g.c * g.o..][..9 * g.c * g.o];
-            // SAFETY: the buffer has room for the weights of all groups, and behind them for the taps.
-            unsafe {
-                let taps = buffer.add(g.groups * of_group);
-                correlation.weights(w, weights, taps, buffer.add(group * of_group));
-            }
+            // SAFETY: the buffer has room for the weights of all groups.
+            unsafe { correlation.weights(w, weights, buffer.add(group * of_group)) };
         }
         let (buffer, y) = (Shared(buffer), Shared(y.as_mut_ptr()));
         let blocks = correlation.tiling.blocks();
@@ -140,36 +140,50 @@ impl<T: Gemm> Correlation<'_, T> {
     /// Transforms the weights of a group: one matrix [channels, maps] for each position.
     ///
     /// # Safety
-    /// `w` has the weights of a group; `taps` and `to` have room.
-    unsafe fn weights(&self, w: &[T], weights: &Weights, taps: *mut T, to: *mut T) {
+    /// `w` has the weights of a group, and `to` has room.
+    unsafe fn weights(&self, w: &[T], weights: &Weights, to: *mut T) {
         let (g, maps) = (self.g, self.maps);
-        let panel = |channel: usize, k: usize| Panel {
-            src: w[channel * weights.channel..].as_ptr(),
-            stride: weights.map as isize,
-            k_stride: 1,
-            width: maps,
-            valid: g.o,
-            k,
-        };
-        // SAFETY: all weights are in the slice, and a channel of the target has nine taps of all maps.
-        unsafe {
-            if weights.channel == 9 {
-                (self.pixels.kernels.pack)(&panel(0, 9 * g.c), taps);
-            } else {
-                for channel in 0..g.c {
-                    (self.pixels.kernels.pack)(&panel(channel, 9), taps.add(channel * 9 * maps));
+        let Transforms { weight: transform, half, .. } = *transforms::<T>();
+        let (row, to) = (maps as isize, Shared(to));
+        let (first, sign) = if weights.reversed { (8 * maps, -1) } else { (0, 1) };
+        let source = Points { row: sign * 3 * row, col: sign * row, tile: 9 * maps };
+        let target = positions(g.c * maps, maps);
+        ranges(g.c, cost(&[9, g.c, g.o]), 1, |range| {
+            with_buffer(Use::Images, AT_ONCE * 9 * maps, |taps: *mut T| {
+                for channels in pieces(range.len(), range.len().div_ceil(AT_ONCE)) {
+                    let channel = range.start + channels.start;
+                    let panel = |channel: usize, k: usize| Panel {
+                        src: w[channel * weights.channel..].as_ptr(),
+                        stride: weights.map as isize,
+                        k_stride: 1,
+                        width: maps,
+                        valid: g.o,
+                        k,
+                    };
+                    // SAFETY: all weights are in the slice. The taps have room for nine taps of all maps for each channel;
+                    // rows of whole vectors are packed without writing beyond them.
+                    unsafe {
+                        let pack = self.pixels.kernels.pack;
+                        if weights.channel == 9 {
+                            pack(&panel(channel, 9 * channels.len()), taps);
+                        } else {
+                            for i in 0..channels.len() {
+                                pack(&panel(channel + i, 9), taps.add(i * 9 * maps));
+                            }
+                        }
+                        transform(&Transform {
+                            from: taps.add(first).cast_const(),
+                            source,
+                            to: to.get().add(channel * maps),
+                            target,
+                            tiles: channels.len(),
+                            channels: maps,
+                            half,
+                        });
+                    }
                 }
-            }
-            let row = maps as isize;
-            let (first, sign) = if weights.reversed { (8 * maps, -1) } else { (0, 1) };
-            let source = Points { row: sign * 3 * row, col: sign * row, tile: 9 * maps };
-            let target = positions(g.c * maps, maps);
-            let from = taps.add(first).cast_const();
-            let transforms = transforms::<T>();
-            let half = transforms.half;
-            let all = Transform { from, source, to, target, tiles: g.c, channels: maps, half };
-            (transforms.weight)(&all);
-        }
+            });
+        });
     }
 
     /// Computes a block.

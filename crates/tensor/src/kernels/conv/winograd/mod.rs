@@ -29,10 +29,14 @@
 //! computed in the plain way.
 
 pub mod correlate;
+#[cfg(test)]
+mod tests;
 pub mod weight;
 
 use super::ConvSizes;
+use super::correlation::pieces;
 use crate::kernels::gemm::{Gemm, KernelTable, Outer, Panel, Points, Transforms};
+use crate::machine::cost;
 use std::ops::Range;
 
 /// The positions of a tile.
@@ -41,18 +45,19 @@ const POSITIONS: usize = 16;
 /// a set of the cache.
 const GAP: usize = 16;
 
-/// Returns whether the method is faster for these sizes, with the channels of the result (or of the input) in the lanes.
-fn pays<T: Gemm>(g: &ConvSizes) -> bool {
-    let lanes = T::kernels().lanes;
-    let tiles = g.out[0].div_ceil(2) * g.out[1].div_ceil(2);
-    // In multiplications: products and transforms of a tile.
-    let here = tiles * (16 * g.c * g.o.next_multiple_of(lanes) + TRANSFORM * (g.c + g.o));
-    let plain = 9 * g.c * g.o * g.out_pixels();
-    g.n * tiles >= 16 && g.c >= 8 && g.o >= 8 && here < plain / 8 * 7
-}
-
-/// The time of the transforms of a channel of a tile, in multiplications.
+/// The time of the transforms of a channel of a tile, and of a weight, in multiplications.
 const TRANSFORM: usize = 70;
+const WEIGHT: usize = 160;
+
+/// Returns whether the method is clearly faster for these sizes, with the channels of the result in the lanes.
+fn pays<T: Gemm>(g: &ConvSizes) -> bool {
+    let tiles = cost(&[g.n, g.out[0].div_ceil(2), g.out[1].div_ceil(2)]);
+    let products = cost(&[16, g.c, g.o.next_multiple_of(T::kernels().lanes)]);
+    let here = cost(&[tiles, products + TRANSFORM * (g.c + g.o)]);
+    let here = here.saturating_add(cost(&[WEIGHT, g.c, g.o]));
+    let plain = cost(&[g.n, g.out_pixels(), 9, g.c, g.o]);
+    g.c >= 8 && g.o >= 8 && here < plain / 8 * 7
+}
 
 /// Returns whether the sizes are those of the method: 3×3 taps next to each other, and less padding than taps.
 fn applies<T: Gemm>(g: &ConvSizes) -> bool {
@@ -200,6 +205,10 @@ fn transforms<T: Gemm>() -> &'static Transforms<T> {
     T::kernels().winograd.as_ref().expect("`applies` asks for them")
 }
 
+/// Maximum number of products that are added one after the other. Their sums are added to those of the chains before, which
+/// keeps the rounding error at that of the plain method. Longer chains are not faster.
+const CHAIN: usize = 32;
+
 /// A matrix product C = A·B, or C += A·B, with B and C in rows of whole vectors.
 struct Rows<T> {
     a: *const T,
@@ -223,24 +232,26 @@ impl<T: Gemm> Rows<T> {
         let kernels = T::kernels();
         let vectors = self.width / kernels.lanes;
         let outer = &kernels.outer[usize::from(self.a_row == 1)];
-        for part in super::correlation::pieces(vectors, vectors.div_ceil(kernels.vectors)) {
+        for part in pieces(vectors, vectors.div_ceil(kernels.vectors)) {
             let (first, heights) = (part.start * kernels.lanes, outer[part.len() - 1]);
-            for rows in super::correlation::pieces(self.rows, self.rows.div_ceil(heights.len())) {
-                let tile = Outer {
-                    k: self.k,
-                    a: self.a.wrapping_add(rows.start * self.a_row),
-                    a_row: self.a_row as isize,
-                    a_col: self.a_col as isize,
-                    b: self.b.wrapping_add(first),
-                    b_row: self.width as isize,
-                    c: self.c.wrapping_add(rows.start * self.width + first),
-                    ldc: self.width,
-                    last: kernels.lanes,
-                    accumulate: self.accumulate,
-                    fetch: false,
-                };
-                // SAFETY: the caller's promise; the tile is a part of the product.
-                unsafe { (heights[rows.len() - 1])(&tile) };
+            for rows in pieces(self.rows, self.rows.div_ceil(heights.len())) {
+                for (i, steps) in pieces(self.k, self.k.div_ceil(CHAIN)).enumerate() {
+                    let tile = Outer {
+                        k: steps.len(),
+                        a: self.a.wrapping_add(rows.start * self.a_row + steps.start * self.a_col),
+                        a_row: self.a_row as isize,
+                        a_col: self.a_col as isize,
+                        b: self.b.wrapping_add(steps.start * self.width + first),
+                        b_row: self.width as isize,
+                        c: self.c.wrapping_add(rows.start * self.width + first),
+                        ldc: self.width,
+                        last: kernels.lanes,
+                        accumulate: self.accumulate || i > 0,
+                        fetch: false,
+                    };
+                    // SAFETY: the caller's promise; the tile is a part of the product.
+                    unsafe { (heights[rows.len() - 1])(&tile) };
+                }
             }
         }
     }

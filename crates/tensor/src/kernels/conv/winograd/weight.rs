@@ -14,6 +14,9 @@ const NEAR: usize = 1 << 13;
 /// Minimum number of tiles of a block, because each block reads and writes the sums of all weights.
 const LEAST: usize = 128;
 
+/// Maximum number of elements of the sums of all chunks.
+const MOST: usize = 1 << 25;
+
 /// Returns whether the adjoint in the weight is computed by Winograd's method.
 pub fn applies<T: Gemm>(g: &ConvSizes) -> bool {
     super::applies::<T>(g) && super::pays::<T>(&ConvSizes { c: g.o, o: g.c, ..*g })
@@ -32,7 +35,7 @@ pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) -> bo
     let sums = g.groups * plan.group();
     let blocks = plan.tiling.blocks();
     let products = cost(&[gw.len(), g.n, g.out_pixels()]);
-    let chunks = chunks(products, gw.len()).min(blocks);
+    let chunks = chunks(products, gw.len()).min(blocks).min((MOST / sums).max(1));
     with_buffer(Use::Weights, chunks * sums, |buffer: *mut T| {
         let shared = Shared(buffer);
         ranges(chunks, products / 16, 1, |range| {
