@@ -25,8 +25,8 @@
 //! **Rounding.** The rounding error of a result is bounded by a small multiple of ε Σ|w| max|d|, where the maximum is over the
 //! 4×4 pixels of the tile instead of the 3×3 of the window. Measured errors are those of sums of products or smaller. Numbers
 //! that are not finite would spread over a tile: if a result is not finite, the whole convolution is computed
-//! again in the plain way. Integers stay exact as long as their sums are, because G has only powers of two. `f64` is always
-//! computed in the plain way.
+//! again in the plain way. Integers stay exact where Σ|w| max|d| is at most 2¹⁶: the transforms add, subtract and halve. `f64` is
+//! always computed in the plain way.
 
 pub mod correlate;
 #[cfg(test)]
