@@ -178,11 +178,12 @@ fn a_constant_slope_is_what_the_rule_computes() {
     for op in Unary::ALL.iter().copied().flat_map(variants) {
         let reads_nothing = is_differentiable(op) && reads(op) == Reads::NOTHING;
         assert_eq!(constant_slope(op).is_some(), reads_nothing, "{op:?}");
-        for numbers in [&[0.3][..], &[0.3, -1.7, 0.0]] {
+        for numbers in [vec![0.3], vec![0.3, -1.7, 0.0]] {
             let tape = Tape::<f64>::new();
+            let slope = numbers[0];
             let x = tape.watch(Tensor::from(numbers));
             // The cotangents of the operation are not 1. The operand has a cotangent from elsewhere, or none.
-            let y = (x + 0.0).unary(op) * numbers[0];
+            let y = (x + 0.0).unary(op) * slope;
             let sum = (y + x * 0.7).sum_all();
             if !reads_nothing {
                 continue;
