@@ -427,47 +427,42 @@ impl<T: Float> Arena<T> {
     /// Returns the pointwise program that computes a node together with the pending nodes that it reads,
     /// or the nodes that must be computed before.
     fn program(&self, id: u32) -> Result<(Program, Ids), Ids> {
-        /// The number of the first node that becomes a step. Smaller numbers are those of inputs.
-        const STEP: u16 = 1 << 8;
         let (mut inputs, mut missing) = (Ids::new(), Ids::new());
         // The nodes that become steps. It is also the list of nodes whose operands are still to be looked at.
         let mut joined: SmallVec<[u32; 8]> = smallvec![id];
-        // For each of them, the numbers of its operands.
-        let mut operands: SmallVec<[[u16; 3]; 8]> = SmallVec::new();
-        while let Some(&step) = joined.get(operands.len()) {
-            let mut numbers = [0; 3];
-            for (number, &p) in numbers.iter_mut().zip(self.parents(step)) {
-                let joins = self.joins(p);
-                let list = if joins { &mut joined } else { &mut inputs };
-                let place = list.iter().position(|&known| known == p).unwrap_or_else(|| {
-                    list.push(p);
-                    if !joins && self.values[p as usize].is_none() {
+        let mut next = 0;
+        while let Some(&step) = joined.get(next) {
+            next += 1;
+            for &p in self.parents(step) {
+                if inputs.contains(&p) || joined.contains(&p) {
+                    continue;
+                }
+                if self.joins(p) {
+                    joined.push(p);
+                } else {
+                    inputs.push(p);
+                    if self.values[p as usize].is_none() {
                         missing.push(p);
                     }
-                    list.len() - 1
-                });
-                *number = place as u16 + if joins { STEP } else { 0 };
+                }
             }
-            operands.push(numbers);
         }
         if !missing.is_empty() {
             return Err(missing);
         }
-        // Parents precede children.
-        let mut order: SmallVec<[(u32, u16); 8]> = joined.iter().copied().zip(0..).collect();
-        order.sort_unstable();
-        let mut places: SmallVec<[u8; 8]> = SmallVec::from_elem(0, joined.len());
-        for (place, &(_, step)) in (inputs.len()..).zip(&order) {
-            places[usize::from(step)] = place as u8;
-        }
-        let mut steps = SmallVec::with_capacity(order.len());
-        for &(node, step) in &order {
-            let op = self.nodes[node as usize].op.opcode();
-            let op = op.expect("only pointwise operations are joined");
-            let args = operands[usize::from(step)].map(|operand| match operand.checked_sub(STEP) {
-                Some(step) => places[usize::from(step)],
-                None => operand as u8,
-            });
+        joined.sort_unstable(); // parents precede children
+        let mut steps = SmallVec::new();
+        for &step in &joined {
+            let node = &self.nodes[step as usize];
+            let op = node.op.opcode().expect("only pointwise operations are joined");
+            let mut args = [0; 3];
+            for (arg, p) in args.iter_mut().zip(self.parents(step)) {
+                let place = match inputs.iter().position(|input| input == p) {
+                    Some(input) => input,
+                    None => inputs.len() + joined.partition_point(|step| step < p),
+                };
+                *arg = place as u8;
+            }
             steps.push(Instruction { op, args });
         }
         let last = (inputs.len() + joined.len() - 1) as u8;
