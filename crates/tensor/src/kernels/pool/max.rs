@@ -106,9 +106,9 @@ fn two_by_two<T: Real>(
         };
         let positions = positions.as_deref_mut().map(|all| &mut all[y * wide..][..wide]);
         if wide >= 8 {
-            row.maxima::<8>(values, positions)
+            row.maxima::<8>(values, positions);
         } else {
-            row.maxima::<4>(values, positions)
+            row.maxima::<4>(values, positions);
         }
     }
 }
