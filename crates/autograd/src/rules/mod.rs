@@ -98,4 +98,4 @@ mod view;
 pub use compare::IntegerOperand;
 pub(crate) use compare::compare;
 pub(crate) use dispatch::vjp;
-pub(crate) use unary::vjp as unary_vjp;
+pub(crate) use unary::{ConstantSlope, constant_slope, vjp as unary_vjp};

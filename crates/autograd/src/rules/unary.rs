@@ -179,6 +179,25 @@ rules! { |gy, x, y|
     Ne(_k) { flat }
 }
 
+/// How an operation with a constant derivative passes a cotangent on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ConstantSlope {
+    /// The derivative is 1: the cotangent is passed on as it is.
+    One,
+    /// The operation is linear: its rule applies the operation itself to the cotangent.
+    Linear,
+}
+
+/// Returns how a cotangent is passed on, if the rule of the operation needs nothing else.
+#[inline]
+pub(crate) fn constant_slope(op: Unary) -> Option<ConstantSlope> {
+    match op {
+        Unary::Shift(_) | Unary::Frac => Some(ConstantSlope::One),
+        Unary::Neg | Unary::Scale(_) | Unary::DivScalar(_) => Some(ConstantSlope::Linear),
+        _ => None,
+    }
+}
+
 /// Intervals on both sides of a kink.
 #[cfg(test)]
 fn apart(k: f64) -> Vec<(f64, f64)> {

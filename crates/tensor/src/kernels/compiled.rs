@@ -55,9 +55,9 @@ pub trait FloatKernels: Pointwise + Gemm {
         kept: Option<Shared<Self>>,
         sums: &mut [Self],
     );
-    /// Computes the maximum of each window, and its position.
+    /// Computes the maximum of each window, and its position if `positions` is given.
     #[doc(hidden)]
-    fn max_pool(x: &[Self], sizes: PoolSizes, values: &mut [Self], positions: &mut [i64]);
+    fn max_pool(x: &[Self], sizes: PoolSizes, values: &mut [Self], positions: Option<&mut [i64]>);
     /// Computes softmax, or its logarithm, along the middle axis.
     #[doc(hidden)]
     fn softmax(log: bool, x: &[Self], sizes: ReducedSizes, out: &mut [Self]);
@@ -152,7 +152,12 @@ macro_rules! float_kernels {
                 // SAFETY: the same contract.
                 unsafe { program.sum_here(sources, split, kept, sums) }
             }
-            fn max_pool(x: &[$t], sizes: PoolSizes, values: &mut [$t], positions: &mut [i64]) {
+            fn max_pool(
+                x: &[$t],
+                sizes: PoolSizes,
+                values: &mut [$t],
+                positions: Option<&mut [i64]>,
+            ) {
                 pool::max_pool(x, sizes, values, positions);
             }
             fn softmax(log: bool, x: &[$t], sizes: ReducedSizes, out: &mut [$t]) {

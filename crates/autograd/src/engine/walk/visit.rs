@@ -3,10 +3,10 @@
 
 use super::{Aim, Walk};
 use crate::engine::hooks::Hooks;
-use crate::graph::{Arena, Call, Cotangents, Derivative, MatMul, Node, Op, Part, Slot, Var};
-use crate::rules;
+use crate::graph::{Arena, Call, Cotangents, Derivative, MatMul, Node, Op, Part, Slot, TINY, Var};
+use crate::rules::{self, ConstantSlope};
 use smallvec::SmallVec;
-use wengert_tensor::Float;
+use wengert_tensor::{Float, Opcode, Tensor};
 
 impl<'t, T: Float> Walk<'t, T> {
     /// Handles one node, whose cotangent is complete. Returns the number of outputs of its operation.
@@ -20,6 +20,9 @@ impl<'t, T: Float> Walk<'t, T> {
         hooks: &mut Option<&mut Hooks<'_, 't, T>>,
         complete: &mut impl FnMut(u32, Op, Var<'t, T>),
     ) -> usize {
+        if !OBSERVED && hooks.is_none() && self.pass_on(id, node, wanted) {
+            return 1;
+        }
         let slot = std::mem::take(self.slot(id));
         let mut gy = self.variable(slot, id);
         if OBSERVED {
@@ -32,6 +35,36 @@ impl<'t, T: Float> Walk<'t, T> {
             complete(id, node.op, g);
         }
         self.visit::<OBSERVED>(id, node, gy, wanted)
+    }
+
+    /// Passes a tiny cotangent through an operation with a constant derivative, in a walk for numbers: computes what
+    /// the rule would record, without a node for it. Returns whether it did. It leaves sums, and operands without a
+    /// cotangent, to the rule.
+    #[inline(always)]
+    #[track_caller]
+    fn pass_on(&mut self, id: u32, node: &Node, wanted: &impl Fn(&Arena<T>, u32) -> bool) -> bool {
+        let Op::Unary(op) = node.op else { return false };
+        let to = node.parents[0];
+        if self.aim == Aim::Variables || !matches!(self.slot(to), Slot::Empty) {
+            return false;
+        }
+        let Some(slope) = rules::constant_slope(op) else { return false };
+        let Slot::Value(gy) = &self.slots[id as usize] else { return false };
+        let arena = self.tape.arena.borrow();
+        let shape = &arena.shapes[node.shape as usize];
+        if shape.numel() > TINY || to < self.floor || !wanted(&arena, to) {
+            return false;
+        }
+        let g = match slope {
+            ConstantSlope::Linear => Slot::Value(Tensor::pointwise(Opcode::Unary(op), [gy], shape)),
+            ConstantSlope::One => std::mem::take(&mut self.slots[id as usize]),
+        };
+        drop(arena);
+        self.reached.insert(to);
+        // The slot of the operand is empty: nothing needs to be dropped.
+        std::mem::forget(std::mem::replace(self.slot(to), g));
+        *self.slot(id) = Slot::Empty;
+        true
     }
 
     /// Handles one node on a tape with an observer. Kept separate so that `step` stays small.

@@ -1,8 +1,8 @@
 //! Test rows of the elementwise operations.
 
 use super::{Form, Row, any, spread};
-use crate::graph::{Op, Tape, Var};
-use crate::rules::unary::domain;
+use crate::graph::{Op, Reads, Tape, Var};
+use crate::rules::unary::{constant_slope, domain, is_differentiable, reads};
 use wengert_tensor::{Binary, Tensor, Unary};
 
 fn form(op: Unary) -> Form {
@@ -169,4 +169,28 @@ pub(super) fn select() -> Vec<Row> {
             |x| Var::where_(x[0].gt(0.0), x[0].exp(), x[0] * x[0]),
         ),
     ]
+}
+
+/// `backward` passes the cotangents of tiny values through operations with a constant slope without calling their
+/// rules, which `grad` calls.
+#[test]
+fn a_constant_slope_is_what_the_rule_computes() {
+    for op in Unary::ALL.iter().copied().flat_map(variants) {
+        let reads_nothing = is_differentiable(op) && reads(op) == Reads::NOTHING;
+        assert_eq!(constant_slope(op).is_some(), reads_nothing, "{op:?}");
+        for numbers in [vec![0.3], vec![0.3, -1.7, 0.0]] {
+            let tape = Tape::<f64>::new();
+            let slope = numbers[0];
+            let x = tape.watch(Tensor::from(numbers));
+            // The cotangents of the operation are not 1. The operand has a cotangent from elsewhere, or none.
+            let y = (x + 0.0).unary(op) * slope;
+            let sum = (y + x * 0.7).sum_all();
+            if !reads_nothing {
+                continue;
+            }
+            let rule = sum.grad(&[x])[0].value();
+            let passed = sum.backward().wrt(x).expect("it depends on x").clone();
+            assert_eq!(passed.to_vec(), rule.to_vec(), "{op:?}");
+        }
+    }
 }

@@ -1,11 +1,15 @@
 //! A correlation of stride 1 over planes. The convolution and its adjoint in the input are computed
 //! with it.
 
+use super::ConvSizes;
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::gemm::{Correlate, Gather, KernelTable, Panel, PixelRun, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges};
+use std::any::Any;
+use std::cell::RefCell;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// Block size along the steps for tiles whose pixels are gathered. `NEAR` bytes of gathered pixels
 /// stay in the L1 cache. A block has at least `WORTH` steps: with fewer, writing the sums to memory
@@ -260,10 +264,12 @@ impl<T: Gemm> Correlation<T> {
             let products = cost(&[to.len(), self.shifts.len()]);
             let behind = planes.len() + Self::excess();
             let out = Shared(to.as_mut_ptr());
+            // Planes that equal the image are written as a whole.
+            let zeros = if planes.is_image() { 0 } else { behind };
             share(
                 [units, self.tiles()],
                 products,
-                behind + self.gathered_len(),
+                [zeros, behind + self.gathered_len()],
                 |unit, tiles, buffer: *mut T| {
                     let group = unit % groups;
                     let packed = &packed[group * packed_len..][..packed_len];
@@ -360,18 +366,18 @@ impl<T: Gemm> Correlation<T> {
 }
 
 /// Distributes the maps of `units` images, each with `parts` parts, over threads. Calls `work` with
-/// an image, a range of its parts, and a buffer of `room` elements. The buffer is zero for the
+/// an image, a range of its parts, and a buffer of `room` elements. The first `zeros` elements are zero for the
 /// first image of a thread's range, and later images see the contents that the previous one left.
 pub fn share<T: Gemm>(
     [units, parts]: [usize; 2],
     products: usize,
-    room: usize,
+    [zeros, room]: [usize; 2],
     work: impl Fn(usize, Range<usize>, *mut T) + Sync,
 ) {
     ranges(units * parts, products / 8, 1, |range| {
         with_buffer(Use::Images, room, |buffer: *mut T| {
-            // SAFETY: the buffer has this length.
-            unsafe { buffer.write_bytes(0, room) };
+            // SAFETY: the buffer has at least this length.
+            unsafe { buffer.write_bytes(0, zeros.min(room)) };
             let mut from = range.start;
             while from < range.end {
                 let unit = from / parts;
@@ -381,6 +387,45 @@ pub fn share<T: Gemm>(
             }
         });
     });
+}
+
+/// What a plan depends on: all sizes of a convolution except the number of images.
+type Geometry = ([usize; 3], [[usize; 2]; 5], [(usize, usize); 2]);
+
+/// The number of plans that a thread keeps, and the most tiles that a kept plan has. With more tiles the work of one
+/// image is so much that making the plan again does not count.
+const KEPT_PLANS: usize = 16;
+const FEW_TILES: usize = 256;
+
+thread_local! {
+    /// The plans that were used last, the latest first.
+    static PLANS: RefCell<Vec<(Geometry, Rc<dyn Any>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Returns the plan of kind `P` for a convolution: one that the thread has kept, or a new one. For a single small image,
+/// making a plan takes as long as following it. `tiles` returns the number of tiles of a plan.
+pub fn planned<P: 'static>(
+    g: &ConvSizes,
+    make: impl FnOnce() -> P,
+    tiles: impl FnOnce(&P) -> usize,
+) -> Rc<P> {
+    let &ConvSizes { n: _, groups, c, o, size, out, kernel, stride, dilation, padding } = g;
+    let geometry = ([groups, c, o], [size, out, kernel, stride, dilation], padding);
+    let known = PLANS.with_borrow_mut(|plans| {
+        let at = plans.iter().position(|(of, plan)| *of == geometry && plan.is::<P>())?;
+        plans[..=at].rotate_right(1);
+        Rc::clone(&plans[0].1).downcast().ok()
+    });
+    known.unwrap_or_else(|| {
+        let plan = Rc::new(make());
+        if tiles(&plan) <= FEW_TILES {
+            PLANS.with_borrow_mut(|plans| {
+                plans.truncate(KEPT_PLANS - 1);
+                plans.insert(0, (geometry, plan.clone()));
+            });
+        }
+        plan
+    })
 }
 
 impl Planes {

@@ -1,7 +1,7 @@
 //! The convolution.
 
 use super::ConvSizes;
-use super::correlation::{Correlation, Weights};
+use super::correlation::{Correlation, Weights, planned};
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
 
@@ -37,15 +37,30 @@ fn planes(g: &ConvSizes) -> (Planes, Vec<(usize, [usize; 2])>) {
     (planes, taps)
 }
 
+/// All that is prepared for a convolution before its numbers are read.
+struct Plan<T: 'static> {
+    planes: Planes,
+    correlation: Correlation<T>,
+    weights: Weights,
+}
+
+impl<T: Gemm> Plan<T> {
+    fn new(g: &ConvSizes) -> Self {
+        let (planes, taps) = planes(g);
+        let correlation = Correlation::new(g.o, planes.shifts(&taps), g.out, planes.pitch);
+        let steps = g.c * g.taps();
+        let weights = Weights { group: g.o * steps, map: steps, steps: (0..steps).collect() };
+        Plan { planes, correlation, weights }
+    }
+}
+
 /// Computes the convolution as a correlation over the planes of each image.
 ///
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
 pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    let (planes, taps) = planes(g);
-    let correlation = Correlation::<T>::new(g.o, planes.shifts(&taps), g.out, planes.pitch);
-    let steps = g.c * g.taps();
-    let weights = Weights { group: g.o * steps, map: steps, steps: (0..steps).collect() };
+    let plan = planned(g, || Plan::<T>::new(g), |plan| plan.correlation.tiles());
+    let Plan { planes, correlation, weights } = &*plan;
     // SAFETY: the planes and weights are those of `g`, as are the slices.
-    unsafe { correlation.images(g.groups, &planes, &weights, [x, w], bias, y) }
+    unsafe { correlation.images(g.groups, planes, weights, [x, w], bias, y) }
 }

@@ -1,7 +1,7 @@
 //! The adjoint in the input: each phase of the stride is a correlation of stride 1.
 
 use super::ConvSizes;
-use super::correlation::{Correlation, Weights, share};
+use super::correlation::{Correlation, Weights, planned, share};
 use super::planes::Planes;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::gemm::{Use, with_buffer};
@@ -43,11 +43,14 @@ fn reach(phases: &[Phase], least: isize) -> usize {
     ends.max().unwrap_or_default()
 }
 
-/// Computes the adjoint. See [`Tensor::conv2d_input`](crate::Tensor::conv2d_input).
-///
-/// # Safety
-/// As [`super::forward`]; nothing is empty.
-pub unsafe fn run<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
+/// All that is prepared for an adjoint before its numbers are read: the planes of the gradient, and the pixels of each
+/// phase.
+struct Plan<T: 'static> {
+    planes: Planes,
+    parts: Vec<PhasePixels<T>>,
+}
+
+fn plan<T: Gemm>(g: &ConvSizes) -> Plan<T> {
     let ((tall, top), (wide, left)) = (phases(g, 0), phases(g, 1));
     let planes = Planes {
         channels: g.o,
@@ -81,15 +84,26 @@ pub unsafe fn run<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
             });
         }
     }
+    Plan { planes, parts }
+}
+
+/// Computes the adjoint. See [`Tensor::conv2d_input`](crate::Tensor::conv2d_input).
+///
+/// # Safety
+/// As [`super::forward`]; nothing is empty.
+pub unsafe fn run<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
+    let tiles = |plan: &Plan<T>| plan.parts.iter().map(|part| part.correlation.tiles()).sum();
+    let plan = planned(g, || plan(g), tiles);
+    let Plan { planes, parts } = &*plan;
     match &parts[..] {
         [part] if g.stride == [1, 1] => {
             // SAFETY: the planes and weights are those of `g`, as are the slices.
             unsafe {
-                part.correlation.images(g.groups, &planes, &part.weights, [gy, w], None, gx);
+                part.correlation.images(g.groups, planes, &part.weights, [gy, w], None, gx);
             }
         }
         // SAFETY: as above.
-        parts => unsafe { interleaved(g, &planes, parts, [gy, w], gx) },
+        parts => unsafe { interleaved(g, planes, parts, [gy, w], gx) },
     }
 }
 
@@ -140,7 +154,7 @@ unsafe fn interleaved<T: Gemm>(
         let maps = behind + gathered_len.unwrap_or_default();
         let products = cost(&[g.n * g.groups, g.o, g.out_pixels(), g.c, g.taps()]);
         let out = Shared(gx.as_mut_ptr());
-        share([g.n * g.groups, 1], products, maps + image, |unit, _, buffer: *mut T| {
+        share([g.n * g.groups, 1], products, [behind, maps + image], |unit, _, buffer: *mut T| {
             // SAFETY: the image is in `gy`; planes, gathered pixels and maps fit the buffer; no
             // other call writes this image of `gx`.
             unsafe {

@@ -14,8 +14,11 @@ pub struct PoolSizes {
 }
 
 impl PoolSizes {
-    /// Returns whether the windows are two by two with stride 2, and none extends beyond the image.
+    /// Returns whether the windows are two by two with stride 2, none extends beyond the image, and a row has enough of
+    /// them for a vector: the windows for which `max_pool` needs no positions.
     pub fn is_two_by_two(&self) -> bool {
-        (0..2).all(|side| self.windows[side].is_pair() && 2 * self.to[side] <= self.from[side])
+        let pairs =
+            |side: usize| self.windows[side].is_pair() && 2 * self.to[side] <= self.from[side];
+        self.to[1] >= 4 && self.from[0] * self.from[1] < LARGE && pairs(0) && pairs(1)
     }
 }

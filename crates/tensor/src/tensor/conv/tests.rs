@@ -437,3 +437,33 @@ fn volumes_of_other_layouts_and_thread_numbers_have_the_same_bits() {
         assert!(pool.install(|| x.conv3d(&w, None, &conv)) == wanted);
     }
 }
+
+fn images_alone_agree<T: Float>() {
+    for case in &cases() {
+        let [x, w, bias, gy] = operands::<T>(case);
+        let ([n, ..], conv) = *case;
+        let size = [x.shape()[2], x.shape()[3]];
+        let (y, gx) = (x.conv2d(&w, Some(&bias), &conv), gy.conv2d_input(&w, size, &conv));
+        for i in 0..n {
+            // The buffers of the thread hold NaN, wherever the kernels write no numbers.
+            let nan = Tensor::<T>::full_of(&[1, 40, 30, 31], T::of(f64::NAN));
+            let kernel = Tensor::<T>::ones_of(&[3, 40, 3, 3]);
+            let padded = Conv { padding: [(1, 1); 2], ..Conv::default() };
+            drop(nan.conv2d(&kernel, None, &padded));
+            let strided = Conv { stride: [2, 2], ..padded };
+            let nan = nan.narrow(1, 0, 3);
+            drop(nan.conv2d_input(&kernel, [59, 61], &strided));
+            let one = x.narrow(0, i, 1).conv2d(&w, Some(&bias), &conv);
+            assert!(one == y.narrow(0, i, 1), "image {i} of {case:?}");
+            let one = gy.narrow(0, i, 1).conv2d_input(&w, size, &conv);
+            assert!(one == gx.narrow(0, i, 1), "gradient {i} of {case:?}");
+        }
+    }
+}
+
+/// A thread keeps plans and buffers from convolution to convolution. There are more cases than kept plans.
+#[test]
+fn an_image_alone_has_the_result_that_it_has_in_a_batch() {
+    images_alone_agree::<f32>();
+    images_alone_agree::<f64>();
+}

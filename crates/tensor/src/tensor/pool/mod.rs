@@ -30,7 +30,16 @@ impl<T: Float> Tensor<T> {
     /// If the tensor has fewer than three axes, or the windows do not fit: see [`Pool`].
     #[track_caller]
     pub fn max_pool2d(&self, pool: &Pool) -> Self {
-        self.max_pool2d_with_indices(pool).0
+        let shape = shapes::pool2d("max_pool2d", &self.shape(), pool).or_panic();
+        let [_, rows, columns] = Windows::sliding(*pool);
+        let sizes = self.pool_sizes([rows, columns], shape);
+        if shape.numel() == 0 || !sizes.is_two_by_two() {
+            return self.maxima([rows, columns], shape).0;
+        }
+        let mut values = Self::empty(shape);
+        let x = self.contiguous();
+        T::max_pool(x.as_slice().unwrap_or_default(), sizes, values.fresh_mut(), None);
+        values
     }
 
     /// Returns the result of [`max_pool2d`](Tensor::max_pool2d) and the position of each maximum in its
@@ -80,15 +89,16 @@ impl<T: Float> Tensor<T> {
     fn maxima(&self, windows: [Windows; 2], shape: Shape) -> (Self, Tensor<i64>) {
         let (mut values, mut positions) = (Self::empty(shape), Tensor::empty(shape));
         if values.numel() > 0 {
-            let own = self.shape();
-            let x = self.contiguous();
-            let at = own.rank() - 2;
-            let sizes =
-                PoolSizes { windows, from: [own[at], own[at + 1]], to: [shape[at], shape[at + 1]] };
+            let (x, sizes) = (self.contiguous(), self.pool_sizes(windows, shape));
             let x = x.as_slice().unwrap_or_default();
-            T::max_pool(x, sizes, values.fresh_mut(), positions.fresh_mut());
+            T::max_pool(x, sizes, values.fresh_mut(), Some(positions.fresh_mut()));
         }
         (values, positions)
+    }
+
+    fn pool_sizes(&self, windows: [Windows; 2], shape: Shape) -> PoolSizes {
+        let [from, to] = [self.shape(), shape].map(|s| [s[s.rank() - 2], s[s.rank() - 1]]);
+        PoolSizes { windows, from, to }
     }
 
     /// Computes the maximum of each window of volumes: `[…, C, D, H, W]` → `[…, C, D', H', W']`. Padding counts

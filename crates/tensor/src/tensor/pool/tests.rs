@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{naive, panics_here};
+use crate::testing::{EDGES, bits, naive, panics_here};
 
 /// Returns unordered numbers, many of them equal.
 fn image(shape: &[usize], distinct: usize) -> Tensor<f64> {
@@ -595,4 +595,36 @@ fn volumes_and_positions_that_do_not_fit_panic() {
     panics_here("max_unpool1d: expected signals [N, C, L] or [C, L], got shape [2]", || {
         drop(Tensor::ones(&[2]).max_unpool1d(&Tensor::from([0i64, 1]), 2));
     });
+}
+
+fn pairs_agree_with_loops<T: Float>() {
+    for [height, width] in [2, 3, 6, 7].iter().flat_map(|&h| (2..40).map(move |w| [h, w])) {
+        // The period is odd, so that windows of many rows differ. NaN and both zeros are among the numbers.
+        let x =
+            Tensor::<T>::from_fn(&[3, height, width], |i| T::of(EDGES[i * 5 % 14 * (i % 3) % 14]));
+        let shape = [3, height / 2, width / 2];
+        let expected = naive(&shape, |at| {
+            let mut best = (x.at(&[at[0], 2 * at[1], 2 * at[2]]), 2 * (at[1] * width + at[2]));
+            for (down, right) in [(0, 1), (1, 0), (1, 1)] {
+                let [row, column] = [2 * at[1] + down, 2 * at[2] + right];
+                let v = x.at(&[at[0], row, column]);
+                if v > best.0 || v.is_nan_() && !best.0.is_nan_() {
+                    best = (v, row * width + column);
+                }
+            }
+            (bits(best.0), best.1 as i64)
+        });
+        let (values, positions) = x.max_pool2d_with_indices(&Pool::new(2));
+        let bits_of = |x: &Tensor<T>| x.to_vec().into_iter().map(bits).collect::<Vec<_>>();
+        let found: Vec<_> = bits_of(&values).into_iter().zip(positions.to_vec()).collect();
+        assert_eq!(found, expected, "{height} by {width}");
+        let alone = x.max_pool2d(&Pool::new(2));
+        assert_eq!((alone.shape(), bits_of(&alone)), (values.shape(), bits_of(&values)));
+    }
+}
+
+#[test]
+fn maxima_of_two_by_two_windows_agree_with_loops_with_and_without_positions() {
+    pairs_agree_with_loops::<f32>();
+    pairs_agree_with_loops::<f64>();
 }
