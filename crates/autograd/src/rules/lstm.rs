@@ -4,7 +4,7 @@
 //! operations: so derivatives of every order are right.
 
 use crate::graph::{Call, Cotangents, Lstm, Op, Reads, Var};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use wengert_tensor::{Float, Tensor, shapes};
 
 impl Lstm {
@@ -64,8 +64,9 @@ fn step<'t, T: Float>(c: &Call<'_, 't, T>) -> Cotangents<'t, T> {
     }
     let zeros = |arg: usize| tape.zeros(&c.x_shape(arg));
     let given = [by_gates, by_gates, by_c].into_iter().enumerate();
-    let wanted =
-        |(arg, g): (usize, Option<Var<'t, T>>)| c.wants(arg).then(|| g.unwrap_or_else(|| zeros(arg)));
+    let wanted = |(arg, g): (usize, Option<Var<'t, T>>)| {
+        c.wants(arg).then(|| g.unwrap_or_else(|| zeros(arg)))
+    };
     Cotangents(given.map(wanted).collect())
 }
 
@@ -94,19 +95,10 @@ fn gradient<'t, T: Float>(call: &Call<'_, 't, T>) -> Cotangents<'t, T> {
         s * (hi * of_i - 2 * hg * i * g),
         gh * (ho * t * (1 - 2 * o) + by_s * of_t),
     ];
-    let all: [&dyn Fn() -> Var<'t, T>; 5] = [
-        &|| Var::concat(&by_gates, -1),
-        &|| hf * s * of_f,
-        &|| by_t * of_t,
-        &|| by_s * o * of_t + ho * t * of_o,
-        &|| by_s.same(),
-    ];
-    let wanted = all.into_iter().enumerate().map(|(arg, by)| call.wants(arg).then(by));
-    let list: SmallVec<[Option<Var<'t, T>>; 2]> = smallvec![];
-    Cotangents(wanted.fold(list, |mut list, g| {
-        list.push(g);
-        list
-    }))
+    let by_gh = by_s * o * of_t + ho * t * of_o;
+    let all = [Var::concat(&by_gates, -1), hf * s * of_f, by_t * of_t, by_gh, by_s];
+    let wanted = all.into_iter().enumerate().map(|(arg, by)| call.wants(arg).then_some(by));
+    Cotangents(wanted.collect())
 }
 
 impl<'t, T: Float> Var<'t, T> {

@@ -70,7 +70,8 @@ impl<T: Math> Kernel for Step<'_, T> {
     fn run<I: Isa>(self) {
         let Step { of, n, to } = self;
         let gates = to.gates.chunks_exact_mut(4 * n);
-        let given = of.x.chunks_exact(4 * n).zip(of.r.chunks_exact(4 * n)).zip(of.c.chunks_exact(n));
+        let given =
+            of.x.chunks_exact(4 * n).zip(of.r.chunks_exact(4 * n)).zip(of.c.chunks_exact(n));
         let states = to.h.chunks_exact_mut(n).zip(to.c.chunks_exact_mut(n));
         for ((gates, ((x, r), c)), (h, new)) in gates.zip(given).zip(states) {
             for (block, gates) in gates.chunks_exact_mut(n).enumerate() {
@@ -142,11 +143,9 @@ pub(crate) fn lstm_gradient<T: Math>(
     let [first, second] = of.split_at(half);
     let (gates1, gates2) = by_gates.split_at_mut(4 * half);
     let (c1, c2) = by_c.split_at_mut(half);
-    join(
-        cost(&[rows, n, STEPS]),
-        &mut || lstm_gradient(first, n, gates1, c1),
-        &mut || lstm_gradient(second, n, gates2, c2),
-    );
+    join(cost(&[rows, n, STEPS]), &mut || lstm_gradient(first, n, gates1, c1), &mut || {
+        lstm_gradient(second, n, gates2, c2)
+    });
 }
 
 struct Backward<'a, T> {

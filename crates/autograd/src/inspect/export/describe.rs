@@ -2,8 +2,8 @@
 
 use super::Attribute;
 use crate::graph::{
-    Arena, ConvOp, Distribution, IndexOp, IntegerOp, Lstm, MapAxis, MatMul, MaxPool, Normalize, Op, Part,
-    PoolWindows, Random, Reduce, ScanAlong, Softmax, View,
+    Arena, ConvOp, Distribution, IndexOp, IntegerOp, Lstm, MapAxis, MatMul, MaxPool, Normalize, Op,
+    Part, PoolWindows, Random, Reduce, ScanAlong, Softmax, View,
 };
 use wengert_tensor::{Conv, Float, Grouping, LinePick, Pool, Scan, Unary, VolumePool};
 

@@ -27,7 +27,10 @@ fn close(got: &Tensor<f64>, wanted: &[f64], tolerance: f64) {
     assert_eq!(got.numel(), wanted.len());
     for (got, &wanted) in got.to_vec().into_iter().zip(wanted) {
         let equal = got.is_nan() && wanted.is_nan() || got == wanted;
-        assert!(equal || (got - wanted).abs() <= tolerance * wanted.abs().max(1.0), "{got} {wanted}");
+        assert!(
+            equal || (got - wanted).abs() <= tolerance * wanted.abs().max(1.0),
+            "{got} {wanted}"
+        );
     }
 }
 
@@ -99,8 +102,9 @@ fn layouts_do_not_matter() {
             numbers(&shape, seed).flip(&[0, 1]),
         ]
     };
-    for (x, (r, c)) in
-        layouts([rows, 4 * n], 1).iter().zip(layouts([rows, 4 * n], 2).iter().zip(layouts([rows, n], 3)))
+    for (x, (r, c)) in layouts([rows, 4 * n], 1)
+        .iter()
+        .zip(layouts([rows, 4 * n], 2).iter().zip(layouts([rows, n], 3)))
     {
         let copy = |x: &Tensor<f64>| Tensor::from_vec(x.to_vec(), &x.shape());
         let results = x.lstm_step(r, &c);
@@ -116,7 +120,8 @@ fn layouts_do_not_matter() {
 fn a_nan_stays_in_its_column_and_infinities_saturate() {
     let n = 17;
     let mut x = vec![0.0; 4 * n];
-    (x[3], x[n + 4], x[2 * n + 5], x[3 * n + 6]) = (f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1e300);
+    (x[3], x[n + 4], x[2 * n + 5], x[3 * n + 6]) =
+        (f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1e300);
     let x = Tensor::from_vec(x, &[1, 4 * n]);
     let (r, c) = (Tensor::zeros_of(&[1, 4 * n]), Tensor::ones_of(&[1, n]));
     let [h, new, gates] = x.lstm_step(&r, &c);
@@ -130,12 +135,18 @@ fn a_nan_stays_in_its_column_and_infinities_saturate() {
 #[test]
 fn shapes_must_agree() {
     let x = |shape: &[usize]| Tensor::zeros(shape);
-    panics_here("lstm_step: expected gates [2, 12] for a state [2, 3], got [2, 8] and [2, 12]", || {
-        drop(x(&[2, 8]).lstm_step(&x(&[2, 12]), &x(&[2, 3])));
-    });
-    panics_here("lstm_step: expected gates [2, 12] for a state [2, 3], got [2, 12] and [12]", || {
-        drop(x(&[2, 12]).lstm_step(&x(&[12]), &x(&[2, 3])));
-    });
+    panics_here(
+        "lstm_step: expected gates [2, 12] for a state [2, 3], got [2, 8] and [2, 12]",
+        || {
+            drop(x(&[2, 8]).lstm_step(&x(&[2, 12]), &x(&[2, 3])));
+        },
+    );
+    panics_here(
+        "lstm_step: expected gates [2, 12] for a state [2, 3], got [2, 12] and [12]",
+        || {
+            drop(x(&[2, 12]).lstm_step(&x(&[12]), &x(&[2, 3])));
+        },
+    );
     panics_here("lstm_step: expected a state with an axis of at least one number, got []", || {
         drop(x(&[]).lstm_step(&x(&[]), &x(&[])));
     });
