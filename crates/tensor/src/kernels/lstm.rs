@@ -5,8 +5,8 @@
 //! i = σ(…), f = σ(…), g = tanh(…), o = σ(…), c' = f · c + i · g, h' = o · tanh c'.
 //!
 //! As separate operations this is a dozen passes over a few hundred kilobytes, and most of the blocks are slices
-//! that must be collected first. Here a row goes through all of it while it is in the innermost cache. The gradient reads the activated gates,
-//! and computes tanh c' again: that costs no more than storing it.
+//! that must be collected first. Here a row goes through all of it while it is in the innermost cache. The gradient
+//! reads the activated gates, and computes tanh c' again: that costs no more than storing it.
 
 use crate::machine::{Isa, Kernel, cost, dispatch, join};
 use crate::number::Math;
