@@ -144,7 +144,7 @@ pub(crate) fn lstm_gradient<T: Math>(
     let (gates1, gates2) = by_gates.split_at_mut(4 * half);
     let (c1, c2) = by_c.split_at_mut(half);
     join(cost(&[rows, n, STEPS]), &mut || lstm_gradient(first, n, gates1, c1), &mut || {
-        lstm_gradient(second, n, gates2, c2)
+        lstm_gradient(second, n, gates2, c2);
     });
 }
 
