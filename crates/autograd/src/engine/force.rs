@@ -260,6 +260,7 @@ impl<T: Float> Tape<T> {
             Op::Reduce(reduce) => reduce.eval(&x[0], shape),
             Op::Softmax(op) => op.eval(x),
             Op::Normalize(op) => return Made::Outputs(op.eval(x), None),
+            Op::Lstm(op) => return Made::Outputs(op.eval(x), None),
             Op::Scan(op) => op.eval(x),
             Op::Conv(op) => {
                 let conv = self.arena.borrow().convs[op.place() as usize];

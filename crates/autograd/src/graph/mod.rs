@@ -47,8 +47,8 @@ pub use mode::{Mode, Policy};
 pub(crate) use node_set::NodeSet;
 pub(crate) use observe::{Derivative, Observer, Ran, Refusal, Verdict};
 pub(crate) use op::{
-    Assemble, ConvOp, Distribution, Draw, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Normalize,
-    Op, Order, PackedF64, Part, PoolWindows, Random, Reduce, ScanAlong, Softmax, View,
+    Assemble, ConvOp, Distribution, Draw, IndexOp, IntegerOp, Lstm, MapAxis, MatMul, MaxPool,
+    Normalize, Op, Order, PackedF64, Part, PoolWindows, Random, Reduce, ScanAlong, Softmax, View,
 };
 pub use operand::{Given, Operand};
 pub use scope::{OpenScope, ScopeResult};

@@ -34,6 +34,7 @@ pub(crate) enum Op {
     Reduce(Reduce),
     Softmax(Softmax),
     Normalize(Normalize),
+    Lstm(Lstm),
     Scan(ScanAlong),
     MatMul(MatMul),
     Conv(ConvOp),
@@ -73,7 +74,7 @@ impl Op {
     /// Returns whether the operation may have further outputs.
     #[inline]
     pub fn has_outputs(self) -> bool {
-        matches!(self, Op::Custom(_) | Op::MaxPool(_) | Op::Normalize(_))
+        matches!(self, Op::Custom(_) | Op::MaxPool(_) | Op::Normalize(_) | Op::Lstm(_))
     }
 }
 
@@ -187,6 +188,17 @@ pub(crate) enum Normalize {
     /// The gradient of batch normalisation: of x, the mean, the variance, gy, and a weight, if there is one. The
     /// outputs are the gradients of x, weight and bias. A weight that is no operand is 1.
     BatchGradient { eps: PackedF64 },
+}
+
+/// The pointwise part of a step of a long short-term memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Lstm {
+    /// The step: of two contributions to the gates and the state c. The outputs are h', c' and the activated gates i, f,
+    /// g, o, one block after the other.
+    Step,
+    /// Its gradient: of the activated gates, c, c' and the gradients of h' and c'. The outputs are the gradients of the
+    /// sum of the contributions and of c.
+    Gradient,
 }
 
 /// Running results along this axis. [`Scan::Linear`] has two operands, other scans have one.

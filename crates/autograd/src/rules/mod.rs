@@ -75,6 +75,7 @@ mod einsum;
 mod index;
 mod integer;
 mod logic;
+mod lstm;
 mod map_axis;
 mod matmul;
 mod normalize;

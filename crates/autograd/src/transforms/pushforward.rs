@@ -126,6 +126,7 @@ impl<'t, T: Float> Pushforward<'t, T> {
             Op::Reduce(Reduce::Max | Reduce::Min | Reduce::LogSumExp)
             | Op::Softmax(_)
             | Op::Normalize(_)
+            | Op::Lstm(_)
             | Op::Scan(_)
             | Op::Custom(_) => return self.by_the_rule(op, id, &parents, &of, tangents),
             Op::Constant | Op::Leaf | Op::Fill(_) | Op::Draw(_) => None,

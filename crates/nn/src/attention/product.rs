@@ -6,6 +6,10 @@ use wengert_tensor::{Float, Shape, Tensor, broadcast_shapes};
 /// Blocks of scores have at most this number of elements. More scores are not held at once.
 const BLOCK: usize = 1 << 20;
 
+/// Weights with at most this many times the elements of the queries are kept for the backward pass: a layer keeps
+/// about as many other values. To compute them again would cost one product in seven, and softmax.
+const KEPT: usize = 8;
+
 /// The options of an attention: which query may attend to which key, and how the scores are scaled.
 ///
 /// All options can be combined. A query that may attend to no key gets the result 0.
@@ -153,10 +157,11 @@ impl<T: Float> Default for Attention<'_, T> {
 /// Uszkoreit, Jones, Gomez, Kaiser, Polosukhin, "Attention is all you need", 2017.)
 ///
 /// The scores of all heads have … · L · S elements. If they are more than about a million, the
-/// function computes them in blocks of batch elements, heads and queries, and runs each block in a
+/// function computes them in blocks of batch elements, heads and queries. If S is more than 8 E, each block is an
 /// [activation checkpoint](wengert_autograd::Tape::checkpoint): only the scores of one block exist at a time,
 /// in the forward and in the backward pass. (Inside an activation checkpoint of the caller, the backward pass
-/// holds the blocks of that activation checkpoint at the same time.)
+/// holds the blocks of that activation checkpoint at the same time.) Of shorter sequences, the weights of all blocks
+/// are kept for the backward pass. The memory is in both cases proportional to L.
 ///
 /// A query that may attend to no key gets the result 0 and the gradient 0.
 ///
@@ -282,8 +287,11 @@ impl<'t, T: Float> AttentionBlock<'t, T> {
         for start in (0..size).step_by(width) {
             let part = self.narrow(axis, start, width.min(size - start));
             let whole = scores / size * width <= BLOCK || axis == rank - 2;
-            parts.push(if whole {
-                self.q.tape().checkpoint(|| part.weights().matmul(part.v))
+            let run = || part.weights().matmul(part.v);
+            parts.push(if whole && keys <= KEPT * self.q.size(-1) {
+                run()
+            } else if whole {
+                self.q.tape().checkpoint(run)
             } else {
                 part.attend(axis + 1)
             });

@@ -447,11 +447,9 @@ impl<T: Float> RecurrentCell<T, 2> for LstmCell<T> {
         x: Var<'t, T>,
         [h, c]: [Var<'t, T>; 2],
     ) -> [Var<'t, T>; 2] {
-        let gates = stored(x + h.matmul_t(weights.weight_hh, false, true));
-        let [i, f, o] = [0, 1, 3].map(|block| stored(block_of(gates, block, 4).sigmoid()));
-        let g = stored(block_of(gates, 2, 4).tanh());
-        let c = stored(f * c + i * g);
-        let h = o * stored(c.tanh());
+        let of_h = h.matmul_t(weights.weight_hh, false, true);
+        let [h, c] = x.lstm_step(of_h, c);
+        of_h.release();
         [weights.weight_hr.map_or(h, |weight| h.matmul_t(weight, false, true)), c]
     }
 }

@@ -3,7 +3,7 @@
 //! A cell computes one step; a layer runs cells over sequences. In a layer, the inputs of all steps
 //! are multiplied by `weight_ih` in one product. The steps are slices of its result, and the
 //! cotangents of the slices are added in place, so both passes take time proportional to the length
-//! of the sequence.
+//! of the sequence. What an LSTM computes besides its products is one operation for each step (`Var::lstm_step`).
 //!
 //! `cells.rs` holds the formulas of a step, `layers.rs` the public layers, `sequence.rs` the loop
 //! over layers, directions and steps.

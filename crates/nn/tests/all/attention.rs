@@ -223,11 +223,18 @@ fn a_query_without_keys() {
 }
 
 /// More than a million scores are computed in blocks: with the results and gradients of each head alone,
-/// and without holding all scores.
+/// and without computing all scores at once.
 #[test]
 fn blocks_of_scores() {
+    // Blocks of which the backward pass computes the weights again, and of which it keeps them.
+    for features in [4, 80] {
+        blocks_of_scores_with(features);
+    }
+}
+
+fn blocks_of_scores_with(features: usize) {
     let (n, heads, l, s) = (2, 3, 400, 600); // 1.44 million scores
-    let values = [l, s, s].map(|len| (len, normal(&[n, heads, len, 4], len as u64)));
+    let values = [l, s, s].map(|len| (len, normal(&[n, heads, len, features], len as u64)));
     let padding = Tensor::from_fn(&[n, s], |at| at % 7 == 3);
     let block = Tensor::from_fn(&[heads, l, s], |at| at % 5 == 1);
     let run = |causal: bool, split: bool| {

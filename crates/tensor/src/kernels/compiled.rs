@@ -15,6 +15,7 @@ use super::batch_norm::{self, BatchNormGradient, BatchNormOperands};
 use super::blocks::NumberSource;
 use super::conv::{self, ConvSizes};
 use super::gemm::{self, Gemm, MatRef};
+use super::lstm::{self, LstmGradient, LstmOperands, LstmResults};
 use super::map_axis;
 use super::pointwise::{Pointwise, Program, Split};
 use super::pool::{self, PoolSizes};
@@ -81,6 +82,17 @@ pub trait FloatKernels: Pointwise + Gemm {
         n: usize,
         gx: &mut [Self],
         affine: [&mut [Self]; 2],
+    );
+    /// Computes a step of a long short-term memory.
+    #[doc(hidden)]
+    fn lstm(of: LstmOperands<'_, Self>, n: usize, to: LstmResults<'_, Self>);
+    /// Computes the gradients of a step of a long short-term memory.
+    #[doc(hidden)]
+    fn lstm_gradient(
+        of: LstmGradient<'_, Self>,
+        n: usize,
+        by_gates: &mut [Self],
+        by_c: &mut [Self],
     );
     /// Computes means and variances of the channels of images [n, c, inner].
     #[doc(hidden)]
@@ -189,6 +201,17 @@ macro_rules! float_kernels {
                 affine: [&mut [$t]; 2],
             ) {
                 rows::layer_norm_gradient(of, n, gx, affine);
+            }
+            fn lstm(of: LstmOperands<'_, $t>, n: usize, to: LstmResults<'_, $t>) {
+                lstm::lstm(of, n, to);
+            }
+            fn lstm_gradient(
+                of: LstmGradient<'_, $t>,
+                n: usize,
+                by_gates: &mut [$t],
+                by_c: &mut [$t],
+            ) {
+                lstm::lstm_gradient(of, n, by_gates, by_c);
             }
             fn channel_moments(
                 x: &[$t],

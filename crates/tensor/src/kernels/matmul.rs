@@ -9,6 +9,9 @@ use crate::shapes::{MatrixShape, matrix_shape};
 /// A product of fewer multiplications than this is computed by one thread, and a batch of them is
 /// distributed over threads. The kernel splits larger products itself.
 const SMALL: usize = 1 << 21;
+/// A batch of at least this many products is distributed, whatever their size: the threads then meet once, not once for
+/// each product.
+const MANY: usize = 16;
 /// The number of multiplications that a thread takes at a time from a batch.
 const PART: usize = 1 << 18;
 
@@ -119,7 +122,7 @@ pub(crate) unsafe fn product<T: FloatKernels>(
         }
     };
     let each = cost(&[m, n, k]).max(1);
-    if each < SMALL {
+    if each < SMALL || count >= MANY {
         let size = (PART / each).max(1);
         let steps = cost(&[each, count]) / 8;
         parts(count.div_ceil(size), steps, &|i| run(i * size, count.min((i + 1) * size)));

@@ -1,5 +1,5 @@
 //! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, normalisations of rows and of
-//! channels, scans, orders, pointwise programs, maps along axes, indexing, copies and random numbers.
+//! channels, steps of a long short-term memory, scans, orders, pointwise programs, maps along axes, indexing, copies and random numbers.
 //!
 //! A kernel takes slices, pointers with strides, and sizes that are already checked, and writes
 //! into a slice of the caller. This module knows the modules below it and no tensor: the caller has
@@ -18,6 +18,7 @@ pub(crate) mod gemm;
 pub(crate) mod index;
 mod integer;
 mod lanes;
+pub(crate) mod lstm;
 mod map_axis;
 pub(crate) mod matmul;
 pub(crate) mod order;

@@ -15,6 +15,7 @@ mod conv;
 mod einsum;
 mod index;
 mod join;
+mod lstm;
 mod matmul;
 mod order;
 mod pool;
@@ -39,6 +40,7 @@ pub use index::{
     scatter_add,
 };
 pub use join::{chunk, concat, pad, split, stack};
+pub use lstm::lstm_step;
 pub use matmul::matmul;
 pub(crate) use matmul::{MatrixShape, matrix_shape};
 pub use order::{kthvalue, one_along, quantile, quantiles, searchsorted, topk};

@@ -22,6 +22,7 @@ mod found;
 mod index;
 mod interpolate;
 mod join;
+mod lstm;
 mod map_axis;
 mod matmul;
 mod operand;

@@ -2,8 +2,8 @@
 
 use super::Attribute;
 use crate::graph::{
-    Arena, ConvOp, Distribution, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Normalize, Op, Part,
-    PoolWindows, Random, Reduce, ScanAlong, Softmax, View,
+    Arena, ConvOp, Distribution, IndexOp, IntegerOp, Lstm, MapAxis, MatMul, MaxPool, Normalize, Op,
+    Part, PoolWindows, Random, Reduce, ScanAlong, Softmax, View,
 };
 use wengert_tensor::{Conv, Float, Grouping, LinePick, Pool, Scan, Unary, VolumePool};
 
@@ -38,6 +38,8 @@ pub(super) fn operation<T: Float>(arena: &Arena<T>, op: Op, id: u32) -> (String,
             Softmax::Gradient { axis: at, log: false } => ("softmax_gradient", axis(at)),
             Softmax::Gradient { axis: at, log: true } => ("log_softmax_gradient", axis(at)),
         },
+        Op::Lstm(Lstm::Step) => ("lstm_step", vec![]),
+        Op::Lstm(Lstm::Gradient) => ("lstm_step_gradient", vec![]),
         Op::Normalize(op) => match op {
             Normalize::Moments { correction, .. } => {
                 ("var_mean", vec![("correction", correction.into())])

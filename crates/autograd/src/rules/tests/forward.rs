@@ -96,6 +96,8 @@ fn every_operation_and_its_gradient_have_the_values_of_plain_loops() {
         "Normalize LayerGradient",
         "Normalize Batch",
         "Normalize BatchGradient",
+        "Lstm Step",
+        "Lstm Gradient",
         "Scan ScanAlong",
         "MatMul MatMul",
         "Conv Forward",

@@ -12,6 +12,7 @@ mod gates;
 mod hessians;
 mod index;
 mod kinks;
+mod lstm;
 mod masks;
 mod matmul;
 mod memory;
@@ -27,7 +28,7 @@ mod view;
 use crate::check::testing::{self, spread};
 use crate::check::{Function, Gradcheck, POLICIES};
 use crate::graph::{
-    Assemble, ConvOp, Distribution, Draw, IndexOp, IntegerOp, MapAxis, MatMul, MaxPool, Op,
+    Assemble, ConvOp, Distribution, Draw, IndexOp, IntegerOp, Lstm, MapAxis, MatMul, MaxPool, Op,
     PackedF64, Random, Reduce, Softmax, Tape, Var, View,
 };
 use std::iter::successors;
@@ -208,6 +209,7 @@ fn rows(family: Op) -> Vec<Row> {
         }
         Op::Softmax(_) => reduce::softmax(),
         Op::Normalize(_) => normalize::all(),
+        Op::Lstm(_) => lstm::rows(),
         Op::Scan(_) => scan::rows(),
         Op::MatMul(op) => matmul::rows(op),
         Op::Conv(first) => {
@@ -241,7 +243,8 @@ fn after(family: Op) -> Option<Op> {
         Op::Assemble(_) => Some(Op::Reduce(Reduce::Sum)),
         Op::Reduce(_) => Some(Op::Softmax(Softmax::Forward { axis: 0, log: false })),
         Op::Softmax(_) => Some(Op::Normalize(normalize::first())),
-        Op::Normalize(_) => Some(Op::Scan(scan::along(Scan::Sum, 0, false))),
+        Op::Normalize(_) => Some(Op::Lstm(Lstm::Step)),
+        Op::Lstm(_) => Some(Op::Scan(scan::along(Scan::Sum, 0, false))),
         Op::Scan(_) => Some(Op::MatMul(matmul::any())),
         Op::MatMul(MatMul { .. }) => Some(Op::Conv(ConvOp::Forward(0))),
         Op::Conv(_) => Some(Op::Index(IndexOp::IndexSelect { axis: 0 })),
@@ -282,6 +285,11 @@ fn derivatives_of_reductions_agree_with_differences() {
 }
 
 #[test]
+fn derivatives_of_recurrent_steps_agree_with_differences() {
+    check(|op| matches!(op, Op::Lstm(_)));
+}
+
+#[test]
 fn derivatives_of_matrix_products_agree_with_differences() {
     check(|op| matches!(op, Op::MatMul(_)));
 }
@@ -303,6 +311,7 @@ fn derivatives_of_all_other_operations_agree_with_differences() {
             || matches!(op, Op::View(_) | Op::Assemble(_) | Op::Reduce(_))
             || matches!(op, Op::Softmax(_) | Op::Normalize(_))
             || matches!(op, Op::MatMul(_) | Op::Conv(_) | Op::Index(_) | Op::MapAxis(_))
+            || matches!(op, Op::Lstm(_))
             || matches!(op, Op::MaxPool(_))
     };
     check(|op| !elsewhere(&op));

@@ -3,6 +3,7 @@
 use super::microkernel::{Inner, Outer};
 use super::pack::{Panel, Use, with_buffer};
 use super::{Gemm, MatRef, Product};
+use crate::machine::cost;
 
 /// Length of a cache block along k. A panel of B of this length stays in the L2 cache together with a
 /// block of A. A longer k is cut into blocks of nearly equal length.
@@ -19,6 +20,14 @@ const INNER_KC: usize = 1024;
 /// An operand is packed if at least this many tiles read each of its panels, and the panels have at
 /// least [`SHORT`] steps.
 const REUSE: usize = 5;
+/// Distance in bytes between the steps of A from which the lines of a panel displace each other in the L1 cache, if it
+/// has at least [`LONG`] steps. It is then packed for two tiles already.
+const FAR: usize = 2048;
+/// See [`FAR`].
+const LONG: usize = 256;
+/// Size in bytes of an operand B that stays in the L2 cache. Its rows are read in place, if they are multiplied with one
+/// block of A: they come from that cache as fast as the tiles use them.
+const NEAR_B: usize = 256 << 10;
 /// Minimum number of steps of a panel that is packed. Shorter panels fit in the cache in any layout.
 const SHORT: usize = 32;
 /// Minimum number of steps that hide the time until a tile of C has come from memory.
@@ -61,8 +70,11 @@ pub unsafe fn outer<T: Gemm>(product: &Product<T>) {
     let rows = heights(vectors);
     let (m_blocks, n_blocks) = (m.div_ceil(MC), n.div_ceil(NC));
     let kc = k_block(a.cols, KC).min(a.cols);
-    let packs_a = kc >= SHORT && m > 2 * rows && n.div_ceil(vectors * lanes) >= REUSE;
-    let packs_b = b.col_stride != 1 || (kc >= SHORT && m.div_ceil(rows) >= REUSE);
+    let step = a.col_stride.unsigned_abs().saturating_mul(size_of::<T>());
+    let reuse_a = if step >= FAR && kc >= LONG { 2 } else { REUSE };
+    let packs_a = kc >= SHORT && m > 2 * rows && n.div_ceil(vectors * lanes) >= reuse_a;
+    let near = m_blocks == 1 && cost(&[a.cols, n, size_of::<T>()]) <= NEAR_B;
+    let packs_b = b.col_stride != 1 || (kc >= SHORT && m.div_ceil(rows) >= REUSE && !near);
     // Where each panel of B is multiplied with a single block of A, it is packed just before, and the
     // next panel takes its place in the cache.
     let singly = packs_b && m_blocks == 1 && kc * n * size_of::<T>() > NEAR;

@@ -2,8 +2,8 @@
 
 use super::indices;
 use crate::graph::{
-    ConvOp, IndexOp, Normalize, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Softmax, Tape,
-    View,
+    ConvOp, IndexOp, Lstm, Normalize, Op, Part, PoolWindows, Random, Reduce, ScanAlong, Softmax,
+    Tape, View,
 };
 use wengert_tensor::{Binary, Conv, Scan, Tensor, Unary, VolumePool, keep_mask, shapes};
 
@@ -310,6 +310,7 @@ pub(super) fn reference(
             }
         }),
         Op::Normalize(op) => normalized(op, 0, x),
+        Op::Lstm(op) => lstm(op, 0, x),
         Op::Scan(ScanAlong { op, axis, reverse }) => each(&|i| {
             let (axis, n) = (axis as usize, shape[axis as usize]);
             let places: Vec<usize> =
@@ -476,6 +477,7 @@ pub(super) fn reference(
             let first = tape.arena.borrow().nodes[(id - back) as usize].op;
             match first {
                 Op::Normalize(op) => normalized(op, back as usize, x),
+                Op::Lstm(op) => lstm(op, back as usize, x),
                 _ => custom(tape, id - back, back, x),
             }
         }
@@ -565,6 +567,43 @@ fn normalized(op: Normalize, output: usize, x: &[Tensor<f64>]) -> Vec<f64> {
             let gx = (0..shape.numel()).map(gx).collect();
             [gx, gw, gb][output].clone()
         }
+    }
+}
+
+/// The outputs of a step of a long short-term memory and of its gradient, one number of the state after the other.
+fn lstm(op: Lstm, output: usize, x: &[Tensor<f64>]) -> Vec<f64> {
+    let n = x[0].shape().last().unwrap() / 4;
+    let values: Vec<Vec<f64>> = x.iter().map(Tensor::to_vec).collect();
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let (mut of_gates, mut of_state) = (vec![0.0; values[0].len()], vec![]);
+    for at in 0..values[0].len() / 4 {
+        let places = [0, 1, 2, 3].map(|block| at / n * 4 * n + block * n + at % n);
+        let numbers = match op {
+            Lstm::Step => {
+                let [i, f, g, o] = places.map(|place| values[0][place] + values[1][place]);
+                let [i, f, g, o] = [sigmoid(i), sigmoid(f), g.tanh(), sigmoid(o)];
+                let c = f * values[2][at] + i * g;
+                of_state.push([o * c.tanh(), c][output.min(1)]);
+                [i, f, g, o]
+            }
+            Lstm::Gradient => {
+                let [i, f, g, o] = places.map(|place| values[0][place]);
+                let [c, new, gh, gc] = [1, 2, 3, 4].map(|arg: usize| values[arg][at]);
+                let by_new = gc + gh * o * (1.0 - new.tanh().powi(2));
+                of_state.push(by_new * f);
+                let [by_i, by_f, by_g] = [by_new * g, by_new * c, by_new * i];
+                let by_o = gh * new.tanh();
+                let slope = |y: f64| y * (1.0 - y);
+                [by_i * slope(i), by_f * slope(f), by_g * (1.0 - g * g), by_o * slope(o)]
+            }
+        };
+        for (place, number) in places.into_iter().zip(numbers) {
+            of_gates[place] = number;
+        }
+    }
+    match (op, output) {
+        (Lstm::Step, 2) | (Lstm::Gradient, 0) => of_gates,
+        _ => of_state,
     }
 }
 
