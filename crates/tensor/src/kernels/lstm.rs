@@ -37,7 +37,7 @@ pub(crate) fn lstm<T: Math>(of: LstmOperands<'_, T>, n: usize, to: LstmResults<'
     debug_assert!(of.x.len() == 4 * rows * n && of.r.len() == of.x.len());
     debug_assert!(to.h.len() == rows * n && to.c.len() == rows * n && to.gates.len() == of.x.len());
     if rows < 2 || of.c.len() <= PART {
-        return dispatch(Step { of, n, to });
+        return dispatch(LstmForward { of, n, to });
     }
     let half = rows / 2 * n;
     let ((x1, x2), (r1, r2)) = (of.x.split_at(4 * half), of.r.split_at(4 * half));
@@ -58,17 +58,17 @@ pub(crate) fn lstm<T: Math>(of: LstmOperands<'_, T>, n: usize, to: LstmResults<'
     );
 }
 
-struct Step<'a, T> {
+struct LstmForward<'a, T> {
     of: LstmOperands<'a, T>,
     n: usize,
     to: LstmResults<'a, T>,
 }
 
-impl<T: Math> Kernel for Step<'_, T> {
+impl<T: Math> Kernel for LstmForward<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Step { of, n, to } = self;
+        let LstmForward { of, n, to } = self;
         let gates = to.gates.chunks_exact_mut(4 * n);
         let given =
             of.x.chunks_exact(4 * n).zip(of.r.chunks_exact(4 * n)).zip(of.c.chunks_exact(n));
@@ -137,7 +137,7 @@ pub(crate) fn lstm_gradient<T: Math>(
     debug_assert!(by_gates.len() == 4 * rows * n && of.gates.len() == by_gates.len());
     debug_assert!([of.c, of.new, of.gh, of.gc].iter().all(|x| x.len() == rows * n));
     if rows < 2 || by_c.len() <= PART {
-        return dispatch(Backward { of, n, by_gates, by_c });
+        return dispatch(LstmBackward { of, n, by_gates, by_c });
     }
     let half = rows / 2 * n;
     let [first, second] = of.split_at(half);
@@ -148,18 +148,18 @@ pub(crate) fn lstm_gradient<T: Math>(
     });
 }
 
-struct Backward<'a, T> {
+struct LstmBackward<'a, T> {
     of: LstmGradient<'a, T>,
     n: usize,
     by_gates: &'a mut [T],
     by_c: &'a mut [T],
 }
 
-impl<T: Math> Kernel for Backward<'_, T> {
+impl<T: Math> Kernel for LstmBackward<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Backward { of, n, by_gates, by_c } = self;
+        let LstmBackward { of, n, by_gates, by_c } = self;
         let results = by_gates.chunks_exact_mut(4 * n).zip(by_c.chunks_exact_mut(n));
         for (row, (by_gates, by_c)) in results.enumerate() {
             let at = row * n..(row + 1) * n;

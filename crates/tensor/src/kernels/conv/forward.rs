@@ -38,19 +38,19 @@ fn planes(g: &ConvSizes) -> (Planes, Vec<(usize, [usize; 2])>) {
 }
 
 /// All that is prepared for a convolution before its numbers are read.
-struct Plan<T: 'static> {
+struct ForwardPlan<T: 'static> {
     planes: Planes,
     correlation: Correlation<T>,
     weights: Weights,
 }
 
-impl<T: Gemm> Plan<T> {
+impl<T: Gemm> ForwardPlan<T> {
     fn new(g: &ConvSizes) -> Self {
         let (planes, taps) = planes(g);
         let correlation = Correlation::new(g.o, planes.shifts(&taps), g.out, planes.pitch);
         let steps = g.c * g.taps();
         let weights = Weights { group: g.o * steps, map: steps, steps: (0..steps).collect() };
-        Plan { planes, correlation, weights }
+        ForwardPlan { planes, correlation, weights }
     }
 }
 
@@ -59,8 +59,8 @@ impl<T: Gemm> Plan<T> {
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
 pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
-    let plan = planned(g, || Plan::<T>::new(g), |plan| plan.correlation.tiles());
-    let Plan { planes, correlation, weights } = &*plan;
+    let plan = planned(g, || ForwardPlan::<T>::new(g), |plan| plan.correlation.tiles());
+    let ForwardPlan { planes, correlation, weights } = &*plan;
     // SAFETY: the planes and weights are those of `g`, as are the slices.
     unsafe { correlation.images(g.groups, planes, weights, [x, w], bias, y) }
 }

@@ -45,12 +45,12 @@ fn reach(phases: &[Phase], least: isize) -> usize {
 
 /// All that is prepared for an adjoint before its numbers are read: the planes of the gradient, and the pixels of each
 /// phase.
-struct Plan<T: 'static> {
+struct InputPlan<T: 'static> {
     planes: Planes,
     parts: Vec<PhasePixels<T>>,
 }
 
-fn plan<T: Gemm>(g: &ConvSizes) -> Plan<T> {
+fn plan<T: Gemm>(g: &ConvSizes) -> InputPlan<T> {
     let ((tall, top), (wide, left)) = (phases(g, 0), phases(g, 1));
     let planes = Planes {
         channels: g.o,
@@ -84,7 +84,7 @@ fn plan<T: Gemm>(g: &ConvSizes) -> Plan<T> {
             });
         }
     }
-    Plan { planes, parts }
+    InputPlan { planes, parts }
 }
 
 /// Computes the adjoint. See [`Tensor::conv2d_input`](crate::Tensor::conv2d_input).
@@ -92,9 +92,9 @@ fn plan<T: Gemm>(g: &ConvSizes) -> Plan<T> {
 /// # Safety
 /// As [`super::forward`]; nothing is empty.
 pub unsafe fn run<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) {
-    let tiles = |plan: &Plan<T>| plan.parts.iter().map(|part| part.correlation.tiles()).sum();
+    let tiles = |plan: &InputPlan<T>| plan.parts.iter().map(|part| part.correlation.tiles()).sum();
     let plan = planned(g, || plan(g), tiles);
-    let Plan { planes, parts } = &*plan;
+    let InputPlan { planes, parts } = &*plan;
     match &parts[..] {
         [part] if g.stride == [1, 1] => {
             // SAFETY: the planes and weights are those of `g`, as are the slices.

@@ -2,7 +2,7 @@
 
 use super::microkernel::{self, Inner, Outer};
 use super::pack::{self, Panel};
-use super::tiles::{self, Line, Transform, Transforms, Unpack};
+use super::tiles::{self, LineMap, TileTransform, TileTransforms, Unpack};
 use super::vector::Vector;
 use super::window::{self, Correlate, Dots, Gather, Weigh};
 
@@ -46,7 +46,7 @@ pub struct KernelTable<T: 'static> {
     /// Copies runs of pixels.
     pub gather: GatherFn<T>,
     /// The transforms of Winograd's convolution, for the types that have it.
-    pub winograd: Option<Transforms<T>>,
+    pub winograd: Option<TileTransforms<T>>,
 }
 
 /// The micro-kernels of one form, for these numbers of rows with 1, 2, 3 and 4 vectors. Some forms take one
@@ -144,7 +144,7 @@ macro_rules! instruction_set {
                 unsafe { window::gather::<V>(pixels) }
             }
             $(#[$features])?
-            unsafe fn transform<V: Vector, L: Line<I, O>, const I: usize, const O: usize>(tiles: &Transform<V::Scalar>) {
+            unsafe fn transform<V: Vector, L: LineMap<I, O>, const I: usize, const O: usize>(tiles: &TileTransform<V::Scalar>) {
                 unsafe { tiles::transform::<V, L, I, O>(tiles) }
             }
             $(#[$features])?
@@ -169,12 +169,12 @@ macro_rules! instruction_set {
                 weigh: $outer!(weigh $f32),
                 dots: $outer!(dots $f32),
                 gather: gather::<$f32>,
-                winograd: Some(Transforms {
-                    pixels: transform::<$f32, tiles::Pixels, 4, 4>,
-                    gradient: transform::<$f32, tiles::Gradient, 2, 4>,
-                    result: transform::<$f32, tiles::Sums, 4, 2>,
-                    weight: transform::<$f32, tiles::Weight, 3, 4>,
-                    weight_gradient: transform::<$f32, tiles::WeightGradient, 4, 3>,
+                winograd: Some(TileTransforms {
+                    pixels: transform::<$f32, tiles::PixelLine, 4, 4>,
+                    gradient: transform::<$f32, tiles::GradientLine, 2, 4>,
+                    result: transform::<$f32, tiles::SumLine, 4, 2>,
+                    weight: transform::<$f32, tiles::WeightLine, 3, 4>,
+                    weight_gradient: transform::<$f32, tiles::WeightGradientLine, 4, 3>,
                     unpack: unpack::<$p32>,
                     half: 0.5,
                 }),

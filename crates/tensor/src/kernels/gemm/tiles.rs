@@ -9,14 +9,14 @@
 use super::vector::Vector;
 
 /// A linear map from `I` points on a line to `O` points.
-pub trait Line<const I: usize, const O: usize> {
+pub trait LineMap<const I: usize, const O: usize> {
     /// Applies the map. `half` is ½ in every lane.
     unsafe fn apply<V: Vector>(points: [V; I], half: V) -> [V; O];
 }
 
 /// Bᵀ: four neighbouring pixels.
-pub struct Pixels;
-impl Line<4, 4> for Pixels {
+pub struct PixelLine;
+impl LineMap<4, 4> for PixelLine {
     #[inline(always)]
     unsafe fn apply<V: Vector>([a, b, c, d]: [V; 4], _: V) -> [V; 4] {
         // SAFETY: for all of them, the caller promises the instructions.
@@ -25,17 +25,17 @@ impl Line<4, 4> for Pixels {
 }
 
 /// Aᵀ: the sums at the positions, for two neighbouring pixels of the result.
-pub struct Sums;
-impl Line<4, 2> for Sums {
+pub struct SumLine;
+impl LineMap<4, 2> for SumLine {
     #[inline(always)]
     unsafe fn apply<V: Vector>([a, b, c, d]: [V; 4], _: V) -> [V; 2] {
         unsafe { [a.plus(b.plus(c)), b.minus(c).plus(d)] }
     }
 }
 
-/// A, the adjoint of [`Sums`]: the gradient of two neighbouring pixels.
-pub struct Gradient;
-impl Line<2, 4> for Gradient {
+/// A, the adjoint of [`SumLine`]: the gradient of two neighbouring pixels.
+pub struct GradientLine;
+impl LineMap<2, 4> for GradientLine {
     #[inline(always)]
     unsafe fn apply<V: Vector>([a, b]: [V; 2], _: V) -> [V; 4] {
         unsafe { [a, a.plus(b), a.minus(b), b] }
@@ -43,8 +43,8 @@ impl Line<2, 4> for Gradient {
 }
 
 /// G: the three weights along an axis.
-pub struct Weight;
-impl Line<3, 4> for Weight {
+pub struct WeightLine;
+impl LineMap<3, 4> for WeightLine {
     #[inline(always)]
     unsafe fn apply<V: Vector>([a, b, c]: [V; 3], half: V) -> [V; 4] {
         unsafe {
@@ -54,9 +54,9 @@ impl Line<3, 4> for Weight {
     }
 }
 
-/// Gᵀ, the adjoint of [`Weight`].
-pub struct WeightGradient;
-impl Line<4, 3> for WeightGradient {
+/// Gᵀ, the adjoint of [`WeightLine`].
+pub struct WeightGradientLine;
+impl LineMap<4, 3> for WeightGradientLine {
     #[inline(always)]
     unsafe fn apply<V: Vector>([a, b, c, d]: [V; 4], half: V) -> [V; 3] {
         unsafe {
@@ -72,12 +72,12 @@ impl Line<4, 3> for WeightGradient {
 
 /// The transforms of one instruction set.
 #[derive(Clone, Copy)]
-pub struct Transforms<T> {
-    pub pixels: unsafe fn(&Transform<T>),
-    pub gradient: unsafe fn(&Transform<T>),
-    pub result: unsafe fn(&Transform<T>),
-    pub weight: unsafe fn(&Transform<T>),
-    pub weight_gradient: unsafe fn(&Transform<T>),
+pub struct TileTransforms<T> {
+    pub pixels: unsafe fn(&TileTransform<T>),
+    pub gradient: unsafe fn(&TileTransform<T>),
+    pub result: unsafe fn(&TileTransform<T>),
+    pub weight: unsafe fn(&TileTransform<T>),
+    pub weight_gradient: unsafe fn(&TileTransform<T>),
     pub unpack: unsafe fn(&Unpack<T>),
     /// One half.
     pub half: T,
@@ -86,18 +86,18 @@ pub struct Transforms<T> {
 /// Squares of points with the same distances on each side: point (i, j) of square s is `channels` elements at
 /// `address + i*row + j*col + s*tile`.
 #[derive(Clone, Copy)]
-pub struct Points {
+pub struct Squares {
     pub row: isize,
     pub col: isize,
     pub tile: usize,
 }
 
 /// The arguments of [`transform`].
-pub struct Transform<T> {
+pub struct TileTransform<T> {
     pub from: *const T,
-    pub source: Points,
+    pub source: Squares,
     pub to: *mut T,
-    pub target: Points,
+    pub target: Squares,
     /// The number of squares.
     pub tiles: usize,
     /// Elements of a point, a multiple of a vector.
@@ -108,10 +108,10 @@ pub struct Transform<T> {
 
 /// Transforms squares of `I` by `I` points to squares of `O` by `O` points.
 #[inline(always)]
-pub unsafe fn transform<V: Vector, L: Line<I, O>, const I: usize, const O: usize>(
-    t: &Transform<V::Scalar>,
+pub unsafe fn transform<V: Vector, L: LineMap<I, O>, const I: usize, const O: usize>(
+    t: &TileTransform<V::Scalar>,
 ) {
-    let &Transform { from, source, to, target, tiles, channels, ref half } = t;
+    let &TileTransform { from, source, to, target, tiles, channels, ref half } = t;
     // SAFETY: the caller promises the instructions, and the points on both sides.
     unsafe {
         let half = V::splat(half);

@@ -2,8 +2,10 @@
 
 use super::super::ConvSizes;
 use super::super::correlation::pieces;
-use super::{Block, GAP, POSITIONS, Pixels, Rows, Tiling, positions, transforms};
-use crate::kernels::gemm::{Gemm, Panel, Points, Transform, Transforms, Unpack, Use, with_buffer};
+use super::{GAP, POSITIONS, Pixels, Rows, TileBlock, Tiling, positions, transforms};
+use crate::kernels::gemm::{
+    Gemm, Panel, Squares, TileTransform, TileTransforms, Unpack, Use, with_buffer,
+};
 use crate::machine::{Shared, cost, ranges, simd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -33,7 +35,7 @@ fn mirrored(g: &ConvSizes) -> ConvSizes {
 }
 
 /// Where the weights of a map and a channel are: tap t at `group*… + map*i + channel*c + t`.
-struct Weights {
+struct TapPlaces {
     map: usize,
     channel: usize,
     reversed: bool,
@@ -51,7 +53,7 @@ pub unsafe fn forward<T: Gemm>(
     bias: Option<&[T]>,
     y: &mut [T],
 ) -> bool {
-    let weights = Weights { map: 9 * g.c, channel: 9, reversed: false };
+    let weights = TapPlaces { map: 9 * g.c, channel: 9, reversed: false };
     // SAFETY: the same contract.
     unsafe { run(g, x, (w, &weights), bias, y) }
 }
@@ -62,7 +64,7 @@ pub unsafe fn forward<T: Gemm>(
 /// As [`forward`].
 #[must_use]
 pub unsafe fn input<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) -> bool {
-    let weights = Weights { map: 9, channel: 9 * g.c, reversed: true };
+    let weights = TapPlaces { map: 9, channel: 9 * g.c, reversed: true };
     // SAFETY: the same contract, for the convolution with the sides exchanged.
     unsafe { run(&mirrored(g), gy, (w, &weights), None, gx) }
 }
@@ -70,14 +72,14 @@ pub unsafe fn input<T: Gemm>(g: &ConvSizes, gy: &[T], w: &[T], gx: &mut [T]) -> 
 unsafe fn run<T: Gemm>(
     g: &ConvSizes,
     x: &[T],
-    (w, weights): (&[T], &Weights),
+    (w, weights): (&[T], &TapPlaces),
     bias: Option<&[T]>,
     y: &mut [T],
 ) -> bool {
     let pixels = Pixels::<T>::new(g.c, g.size, g.padding.map(|(before, _)| before), 2);
     let maps = g.o.next_multiple_of(pixels.kernels.lanes);
     let tiling = Tiling::new(g, NEAR / (pixels.lanes + maps), LEAST);
-    let correlation = Correlation { g, pixels, maps, tiling };
+    let correlation = TileCorrelation { g, pixels, maps, tiling };
     let of_group = POSITIONS * g.c * maps;
     let finite = AtomicBool::new(true);
     with_buffer(Use::Weights, g.groups * of_group, |buffer: *mut T| {
@@ -110,7 +112,7 @@ unsafe fn run<T: Gemm>(
 }
 
 /// A convolution and how it is cut.
-struct Correlation<'a, T: 'static> {
+struct TileCorrelation<'a, T: 'static> {
     g: &'a ConvSizes,
     pixels: Pixels<T>,
     /// Number of maps, rounded up to whole vectors.
@@ -118,7 +120,7 @@ struct Correlation<'a, T: 'static> {
     tiling: Tiling,
 }
 
-impl<T: Gemm> Correlation<'_, T> {
+impl<T: Gemm> TileCorrelation<'_, T> {
     /// Elements of a position of a block, for the pixels and for the sums.
     fn position(&self) -> [usize; 2] {
         let (tiles, _) = self.tiling.most();
@@ -141,12 +143,12 @@ impl<T: Gemm> Correlation<'_, T> {
     ///
     /// # Safety
     /// `w` has the weights of a group, and `to` has room.
-    unsafe fn weights(&self, w: &[T], weights: &Weights, to: *mut T) {
+    unsafe fn weights(&self, w: &[T], weights: &TapPlaces, to: *mut T) {
         let (g, maps) = (self.g, self.maps);
-        let Transforms { weight: transform, half, .. } = *transforms::<T>();
+        let TileTransforms { weight: transform, half, .. } = *transforms::<T>();
         let (row, to) = (maps as isize, Shared(to));
         let (first, sign) = if weights.reversed { (8 * maps, -1) } else { (0, 1) };
-        let source = Points { row: sign * 3 * row, col: sign * row, tile: 9 * maps };
+        let source = Squares { row: sign * 3 * row, col: sign * row, tile: 9 * maps };
         let target = positions(g.c * maps, maps);
         ranges(g.c, cost(&[9, g.c, g.o]), 1, |range| {
             with_buffer(Use::Images, AT_ONCE * 9 * maps, |taps: *mut T| {
@@ -171,7 +173,7 @@ impl<T: Gemm> Correlation<'_, T> {
                                 pack(&panel(channel + i, 9), taps.add(i * 9 * maps));
                             }
                         }
-                        transform(&Transform {
+                        transform(&TileTransform {
                             from: taps.add(first).cast_const(),
                             source,
                             to: to.get().add(channel * maps),
@@ -194,7 +196,7 @@ impl<T: Gemm> Correlation<'_, T> {
     unsafe fn block(
         &self,
         group: usize,
-        block: &Block,
+        block: &TileBlock,
         x: &[T],
         u: *const T,
         bias: Option<&[T]>,
@@ -216,7 +218,7 @@ impl<T: Gemm> Correlation<'_, T> {
                 self.pixels.read(from, [rows.clone(), cols.clone()], near);
                 let source = self.pixels.points(cols.len());
                 for row in 0..rows.len() {
-                    (transforms.pixels)(&Transform {
+                    (transforms.pixels)(&TileTransform {
                         from: near.wrapping_offset(2 * row as isize * source.row).cast_const(),
                         source,
                         to: v.add((i * in_image + row * cols.len()) * lanes),
@@ -259,11 +261,11 @@ impl<T: Gemm> Correlation<'_, T> {
             for (i, image) in block.images.clone().enumerate() {
                 let pitch = 2 * cols.len() * maps;
                 for row in 0..rows.len() {
-                    (transforms.result)(&Transform {
+                    (transforms.result)(&TileTransform {
                         from: sums.add((i * in_image + row * cols.len()) * maps).cast_const(),
                         source: positions(of_sums, maps),
                         to: near.add(2 * row * pitch),
-                        target: Points { row: pitch as isize, col: maps as isize, tile: 2 * maps },
+                        target: Squares { row: pitch as isize, col: maps as isize, tile: 2 * maps },
                         tiles: cols.len(),
                         channels: maps,
                         half,

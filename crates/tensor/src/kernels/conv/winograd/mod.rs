@@ -35,7 +35,7 @@ pub mod weight;
 
 use super::ConvSizes;
 use super::correlation::pieces;
-use crate::kernels::gemm::{Gemm, KernelTable, Outer, Panel, Points, Transforms};
+use crate::kernels::gemm::{Gemm, KernelTable, Outer, Panel, Squares, TileTransforms};
 use crate::machine::cost;
 use std::ops::Range;
 
@@ -80,13 +80,13 @@ struct Tiling {
 }
 
 /// The tiles of some images.
-struct Block {
+struct TileBlock {
     images: Range<usize>,
     rows: Range<usize>,
     cols: Range<usize>,
 }
 
-impl Block {
+impl TileBlock {
     fn tiles(&self) -> usize {
         self.images.len() * self.rows.len() * self.cols.len()
     }
@@ -107,7 +107,7 @@ impl Tiling {
         self.n.div_ceil(self.images) * self.bands[0] * self.bands[1]
     }
 
-    fn block(&self, number: usize) -> Block {
+    fn block(&self, number: usize) -> TileBlock {
         let (group, band) =
             (number / (self.bands[0] * self.bands[1]), number % (self.bands[0] * self.bands[1]));
         let first = group * self.images;
@@ -115,7 +115,7 @@ impl Tiling {
             let each = self.size[axis].div_ceil(self.bands[axis]);
             (i * each).min(self.size[axis])..((i + 1) * each).min(self.size[axis])
         };
-        Block {
+        TileBlock {
             images: first..self.n.min(first + self.images),
             rows: part(0, band / self.bands[1]),
             cols: part(1, band % self.bands[1]),
@@ -189,19 +189,19 @@ impl<T: Gemm> Pixels<T> {
     }
 
     /// Returns where the squares of a row of tiles are in a copy with this many tiles in a row.
-    fn points(&self, cols: usize) -> Points {
+    fn points(&self, cols: usize) -> Squares {
         let row = (self.len(cols) * self.lanes) as isize;
-        Points { row, col: self.lanes as isize, tile: 2 * self.lanes }
+        Squares { row, col: self.lanes as isize, tile: 2 * self.lanes }
     }
 }
 
 /// Returns where the positions of the tiles are: point (i, j) is position 4i + j.
-fn positions(position: usize, channels: usize) -> Points {
-    Points { row: 4 * position as isize, col: position as isize, tile: channels }
+fn positions(position: usize, channels: usize) -> Squares {
+    Squares { row: 4 * position as isize, col: position as isize, tile: channels }
 }
 
 /// Returns the transforms of a type that has the method.
-fn transforms<T: Gemm>() -> &'static Transforms<T> {
+fn transforms<T: Gemm>() -> &'static TileTransforms<T> {
     T::kernels().winograd.as_ref().expect("`applies` asks for them")
 }
 

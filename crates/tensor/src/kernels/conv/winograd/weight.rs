@@ -4,8 +4,8 @@ use super::super::ConvSizes;
 use super::super::correlation::pieces;
 use super::super::weight::chunks;
 use super::correlate::all_finite;
-use super::{Block, GAP, POSITIONS, Pixels, Rows, Tiling, positions, transforms};
-use crate::kernels::gemm::{Gemm, Points, Transform, Use, with_buffer};
+use super::{GAP, POSITIONS, Pixels, Rows, TileBlock, Tiling, positions, transforms};
+use crate::kernels::gemm::{Gemm, Squares, TileTransform, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges};
 
 /// The number of elements of the positions of a block, tiles times channels of both sides, that stay in
@@ -111,7 +111,7 @@ impl<T: Gemm> WeightSums<'_, T> {
     unsafe fn add(
         &self,
         group: usize,
-        block: &Block,
+        block: &TileBlock,
         [x, gy]: [&[T]; 2],
         near: *mut T,
         sums: *mut T,
@@ -136,7 +136,7 @@ impl<T: Gemm> WeightSums<'_, T> {
                     pixels.read(from, [rows.clone(), cols.clone()], near);
                     for row in 0..rows.len() {
                         let tile = (i * rows.len() + row) * cols.len();
-                        transform(&Transform {
+                        transform(&TileTransform {
                             from: near.offset(2 * row as isize * source.row).cast_const(),
                             source,
                             to: to.add(tile * pixels.lanes),
@@ -172,11 +172,11 @@ impl<T: Gemm> WeightSums<'_, T> {
             for (map, gw) in gw.chunks_mut(9 * g.c).enumerate() {
                 // SAFETY: a row of the sums at each position, and room for nine taps of all channels.
                 let taps = unsafe {
-                    (transforms.weight_gradient)(&Transform {
+                    (transforms.weight_gradient)(&TileTransform {
                         from: sums[map * lanes..].as_ptr(),
                         source: positions(g.o * lanes, lanes),
                         to: taps,
-                        target: Points { row: 3 * lanes as isize, col: lanes as isize, tile: 0 },
+                        target: Squares { row: 3 * lanes as isize, col: lanes as isize, tile: 0 },
                         tiles: 1,
                         channels: lanes,
                         half: transforms.half,
