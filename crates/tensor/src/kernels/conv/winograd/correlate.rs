@@ -2,7 +2,7 @@
 
 use super::super::ConvSizes;
 use super::super::correlation::pieces;
-use super::{GAP, POSITIONS, Pixels, Rows, TileBlock, Tiling, positions, transforms};
+use super::{GAP, POSITIONS, Pixels, TileBlock, TileProduct, Tiling, positions, transforms};
 use crate::kernels::gemm::{
     Gemm, Panel, Squares, TileTransform, TileTransforms, Unpack, Use, with_buffer,
 };
@@ -230,7 +230,7 @@ impl<T: Gemm> TileCorrelation<'_, T> {
                 }
             }
             for position in 0..POSITIONS {
-                let product = Rows {
+                let product = TileProduct {
                     a: v.add(position * of_pixels).cast_const(),
                     a_row: lanes,
                     a_col: 1,

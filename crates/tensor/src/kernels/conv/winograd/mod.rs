@@ -210,7 +210,7 @@ fn transforms<T: Gemm>() -> &'static TileTransforms<T> {
 const CHAIN: usize = 32;
 
 /// A matrix product C = A·B, or C += A·B, with B and C in rows of whole vectors.
-struct Rows<T> {
+struct TileProduct<T> {
     a: *const T,
     a_row: usize,
     a_col: usize,
@@ -223,7 +223,7 @@ struct Rows<T> {
     accumulate: bool,
 }
 
-impl<T: Gemm> Rows<T> {
+impl<T: Gemm> TileProduct<T> {
     /// Computes the product.
     ///
     /// # Safety

@@ -4,7 +4,7 @@ use super::super::ConvSizes;
 use super::super::correlation::pieces;
 use super::super::weight::chunks;
 use super::correlate::all_finite;
-use super::{GAP, POSITIONS, Pixels, Rows, TileBlock, Tiling, positions, transforms};
+use super::{GAP, POSITIONS, Pixels, TileBlock, TileProduct, Tiling, positions, transforms};
 use crate::kernels::gemm::{Gemm, Squares, TileTransform, Use, with_buffer};
 use crate::machine::{Shared, cost, ranges};
 
@@ -149,7 +149,7 @@ impl<T: Gemm> WeightSums<'_, T> {
                 }
             }
             for position in 0..POSITIONS {
-                let product = Rows {
+                let product = TileProduct {
                     a: d.add(position * of_gradients).cast_const(),
                     a_row: 1,
                     a_col: self.gradients.lanes,
