@@ -173,10 +173,10 @@ impl<T: Math> Kernel for Backward<'_, T> {
             let [mean, slope] = sums([x, gy, of.weight], of_row).map(|sum| sum / count);
             let factors = [m, s, mean, slope];
             for start in (0..n).step_by(reduce::LANES) {
-                // While a row is computed, the next one comes from memory, and the lines that it will be written to. Behind
-                // the last one there may be none.
+                // While a row is computed, the one after the next comes from memory, and the lines that it will be written
+                // to. Behind the last rows there may be no memory.
                 for ahead in [x.as_ptr(), gy.as_ptr(), gx.as_ptr()] {
-                    prefetch(ahead.wrapping_add(n + start), reduce::LANES);
+                    prefetch(ahead.wrapping_add(2 * n + start), reduce::LANES);
                 }
                 let at = start..n.min(start + reduce::LANES);
                 let operands = [&x[at.clone()], &gy[at.clone()], &of.weight[at.clone()]];
