@@ -99,10 +99,11 @@ pub(super) unsafe fn choose<T: Scalar>(
     });
 }
 
-/// Where the elements of an operand are: one after the other, or to be collected by a layout.
+/// Where the elements of an operand are: one after the other, or to be collected by a layout. Most are one after the
+/// other, and a source is moved several times: so a layout is apart.
 pub struct NumberSource<T> {
     pub(super) base: *const T,
-    layout: Option<Collapsed>,
+    layout: Option<Box<Collapsed>>,
 }
 // SAFETY: read only, or written where the same thread reads (updates in place).
 unsafe impl<T: Sync> Sync for NumberSource<T> {}
@@ -111,37 +112,40 @@ impl<T> NumberSource<T> {
     /// Creates a source. `layout` is `None` if the numbers are contiguous from `base` on.
     #[inline(always)]
     pub(crate) fn new(base: *const T, layout: Option<Collapsed>) -> Self {
-        NumberSource { base, layout }
+        NumberSource { base, layout: layout.map(Box::new) }
     }
 
     /// Returns the same source of elements of another type of the same size.
     pub(super) fn cast<U>(&self) -> NumberSource<U> {
         debug_assert_eq!(size_of::<T>(), size_of::<U>());
-        NumberSource { base: self.base.cast(), layout: self.layout }
+        NumberSource { base: self.base.cast(), layout: self.layout.clone() }
     }
 
     /// Creates a source that repeats one element `n` times.
     pub(crate) fn repeated(element: &T, n: usize) -> Self {
-        NumberSource { base: element, layout: Some(Collapsed::new(&[n], &[0])) }
+        NumberSource::new(element, Some(Collapsed::new(&[n], &[0])))
     }
 }
 
 /// Provides an input block by block.
 #[allow(clippy::large_enum_variant)] // a few on the stack, and none is moved
-pub(super) enum BlockReader<T> {
+pub(super) enum BlockReader<'a, T> {
     InOrder(*const T),
     Collect {
         base: *const T,
-        cursor: Cursor,
+        cursor: Cursor<&'a Collapsed>,
         block: *mut T,
         /// The offset of the number that fills the whole block, if one number does.
         filled: Option<isize>,
     },
 }
 
-impl<T: Copy> BlockReader<T> {
-    pub fn new(source: &NumberSource<T>, start: usize, block: *mut T) -> Self {
-        let Some(layout) = source.layout else { return BlockReader::InOrder(source.base) };
+impl<'a, T: Copy> BlockReader<'a, T> {
+    #[inline]
+    pub fn new(source: &'a NumberSource<T>, start: usize, block: *mut T) -> Self {
+        let Some(layout) = source.layout.as_deref() else {
+            return BlockReader::InOrder(source.base);
+        };
         let cursor = Cursor::new(layout, start);
         BlockReader::Collect { base: source.base, cursor, block, filled: None }
     }

@@ -2,6 +2,7 @@
 //! layout is read in inner runs of elements with a constant stride.
 
 use super::MAX_RANK;
+use std::borrow::Borrow;
 
 /// The layout of an operand with neighbouring axes merged where possible, so that the inner run is as long
 /// as possible.
@@ -60,19 +61,21 @@ impl Collapsed {
     }
 }
 
-/// Reads the elements of one operand in row-major order.
-pub(crate) struct Cursor {
-    layout: Collapsed,
+/// Reads the elements of one operand in row-major order. It has the layout of the operand, or a reference to it, which
+/// costs less where it is made for each small tensor.
+pub(crate) struct Cursor<L = Collapsed> {
+    layout: L,
     /// The index along each axis.
     index: [usize; MAX_RANK],
     /// The offset of the start of the current inner run.
     start: isize,
 }
 
-impl Cursor {
+impl<L: Borrow<Collapsed>> Cursor<L> {
     /// Returns a cursor at the element with this position in row-major order.
-    pub fn new(layout: Collapsed, mut position: usize) -> Self {
+    pub fn new(layout: L, mut position: usize) -> Self {
         let mut cursor = Cursor { layout, index: [0; MAX_RANK], start: 0 };
+        let layout = cursor.layout.borrow();
         for axis in (0..layout.rank).rev() {
             cursor.index[axis] = position % layout.sizes[axis].max(1);
             position /= layout.sizes[axis].max(1);
@@ -87,8 +90,9 @@ impl Cursor {
     /// element, the stride, and the number of elements.
     #[inline]
     pub fn next_run(&mut self, most: usize) -> (isize, isize, usize) {
-        let last = self.layout.rank - 1;
-        let (len, step) = self.layout.inner();
+        let layout = self.layout.borrow();
+        let last = layout.rank - 1;
+        let (len, step) = layout.inner();
         let at = self.index[last];
         let n = most.min(len - at);
         let offset = self.start + at as isize * step;
@@ -102,13 +106,14 @@ impl Cursor {
 
     #[inline]
     fn carry(&mut self) {
-        for axis in (0..self.layout.rank - 1).rev() {
+        let layout = self.layout.borrow();
+        for axis in (0..layout.rank - 1).rev() {
             self.index[axis] += 1;
-            self.start += self.layout.steps[axis];
-            if self.index[axis] < self.layout.sizes[axis] {
+            self.start += layout.steps[axis];
+            if self.index[axis] < layout.sizes[axis] {
                 return;
             }
-            self.start -= self.layout.sizes[axis] as isize * self.layout.steps[axis];
+            self.start -= layout.sizes[axis] as isize * layout.steps[axis];
             self.index[axis] = 0;
         }
     }
@@ -116,16 +121,18 @@ impl Cursor {
     /// Returns the offset of the next element if the next `n` elements are neighbours in memory.
     #[inline]
     pub fn adjacent(&self, n: usize) -> Option<isize> {
-        let (len, step) = self.layout.inner();
-        let at = self.index[self.layout.rank - 1];
+        let layout = self.layout.borrow();
+        let (len, step) = layout.inner();
+        let at = self.index[layout.rank - 1];
         (step == 1 && at + n <= len).then(|| self.start + at as isize)
     }
 
     /// Returns the offset of the next element if the next `n` elements are the same element in memory.
     #[inline]
     pub fn repeated(&self, n: usize) -> Option<isize> {
-        let (len, step) = self.layout.inner();
-        (step == 0 && self.index[self.layout.rank - 1] + n <= len).then_some(self.start)
+        let layout = self.layout.borrow();
+        let (len, step) = layout.inner();
+        (step == 0 && self.index[layout.rank - 1] + n <= len).then_some(self.start)
     }
 
     /// Writes the next `out.len()` elements to `out`.

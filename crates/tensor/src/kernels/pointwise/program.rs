@@ -153,11 +153,10 @@ impl Program {
         let scratch = scratch.numbers().as_mut_ptr();
         // SAFETY: `scratch` has that many blocks.
         let block_of = |i: usize| unsafe { scratch.add(i * BLOCK) };
-        let mut readers: SmallVec<[BlockReader<T>; 6]> = sources
-            .iter()
-            .enumerate()
-            .map(|(i, source)| BlockReader::new(source, range.start, block_of(self.width + i)))
-            .collect();
+        let mut readers: SmallVec<[BlockReader<T>; 6]> = SmallVec::new();
+        for (i, source) in sources.iter().enumerate() {
+            readers.push(BlockReader::new(source, range.start, block_of(self.width + i)));
+        }
         let direct = match streaming {
             Some(_) => smallvec![None; self.steps.len()],
             None => self.direct(targets.iter().map(|target| source_of(target, sources))),
