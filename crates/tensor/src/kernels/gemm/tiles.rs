@@ -28,12 +28,12 @@ impl LineMap<4, 4> for PixelLine {
 pub struct SumLine;
 impl LineMap<4, 2> for SumLine {
     #[inline(always)]
-    unsafe fn apply<V: Vector>([a, b, c, d]: [V; 4], _: V) -> [V; 2] {
-        unsafe { [a.plus(b.plus(c)), b.minus(c).plus(d)] }
+    unsafe fn apply<V: Vector>([a, b, c, d]: [V; 4], half: V) -> [V; 2] {
+        unsafe { [a.add_product(b.plus(c), half), d.add_product(b.minus(c), half)] }
     }
 }
 
-/// A, the adjoint of [`SumLine`]: the gradient of two neighbouring pixels.
+/// A, the adjoint of [`SumLine`] without its halves: the gradient of two neighbouring pixels.
 pub struct GradientLine;
 impl LineMap<2, 4> for GradientLine {
     #[inline(always)]
@@ -42,19 +42,19 @@ impl LineMap<2, 4> for GradientLine {
     }
 }
 
-/// G: the three weights along an axis.
+/// G: the three weights along an axis. Halves are taken of sums, because half of a subnormal weight would be rounded.
 pub struct WeightLine;
 impl LineMap<3, 4> for WeightLine {
     #[inline(always)]
-    unsafe fn apply<V: Vector>([a, b, c]: [V; 3], half: V) -> [V; 4] {
+    unsafe fn apply<V: Vector>([a, b, c]: [V; 3], _: V) -> [V; 4] {
         unsafe {
-            let (zero, ends) = (V::zero(), a.plus(c));
-            [a, zero.add_product(ends.plus(b), half), zero.add_product(ends.minus(b), half), c]
+            let ends = a.plus(c);
+            [a, ends.plus(b), ends.minus(b), c]
         }
     }
 }
 
-/// Gᵀ, the adjoint of [`WeightLine`].
+/// Gᵀ, the adjoint of [`WeightLine`], with the halves that [`GradientLine`] does not have.
 pub struct WeightGradientLine;
 impl LineMap<4, 3> for WeightGradientLine {
     #[inline(always)]

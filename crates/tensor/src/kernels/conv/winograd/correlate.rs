@@ -243,18 +243,6 @@ impl<T: Gemm> TileCorrelation<'_, T> {
                 };
                 product.multiply();
             }
-            if let Some(bias) = bias {
-                // Aᵀ adds the sums of the position (1, 1) to each of the 2×2 pixels.
-                let sums =
-                    std::slice::from_raw_parts_mut(sums.add(5 * of_sums), block.tiles() * maps);
-                simd(move || {
-                    for row in sums.chunks_exact_mut(maps) {
-                        for (sum, &bias) in row.iter_mut().zip(bias) {
-                            *sum = *sum + bias;
-                        }
-                    }
-                });
-            }
             let mut finite = true;
             let width = (g.out[1] - 2 * cols.start).min(2 * cols.len());
             let height = (g.out[0] - 2 * rows.start).min(2 * rows.len());
@@ -278,6 +266,17 @@ impl<T: Gemm> TileCorrelation<'_, T> {
                     }
                 }
                 let pixels = height * width;
+                if let Some(bias) = bias {
+                    let results = std::slice::from_raw_parts_mut(near, pixels * maps);
+                    // Added last: a bias that is larger than the sums is then rounded once.
+                    simd(move || {
+                        for row in results.chunks_exact_mut(maps) {
+                            for (result, &bias) in row.iter_mut().zip(bias) {
+                                *result = *result + bias;
+                            }
+                        }
+                    });
+                }
                 finite &= all_finite(std::slice::from_raw_parts(near, pixels * maps));
                 let to = y.add((image * g.groups + group) * g.o * g.out_pixels());
                 let first = to.add(2 * rows.start * g.out[1] + 2 * cols.start);

@@ -4,9 +4,9 @@
 //! products. Four products suffice:
 //!
 //! ```text
-//! m₀ = (d₀ − d₂) g₀                      y₀ = m₀ + m₁ + m₂
-//! m₁ = (d₁ + d₂) (g₀ + g₁ + g₂) / 2      y₁ = m₁ − m₂ + m₃
-//! m₂ = (d₂ − d₁) (g₀ − g₁ + g₂) / 2
+//! m₀ = (d₀ − d₂) g₀                  y₀ = m₀ + (m₁ + m₂) / 2
+//! m₁ = (d₁ + d₂) (g₀ + g₁ + g₂)      y₁ = m₃ + (m₁ − m₂) / 2
+//! m₂ = (d₂ − d₁) (g₀ − g₁ + g₂)
 //! m₃ = (d₃ − d₁) g₂
 //! ```
 //!
@@ -17,16 +17,17 @@
 //!
 //! The adjoint in the input is a convolution with the weights reversed, computed the same way ([`correlate`]). The
 //! adjoint in the weight is Gᵀ[Σ (A gy Aᵀ) ⊙ (Bᵀ d B)]G, the sum taken over all tiles ([`weight`]): at each position a
-//! matrix product of [maps, tiles] and [tiles, channels].
+//! matrix product of [maps, tiles] and [tiles, channels]. There Gᵀ has the halves instead of A: halves are always taken of sums,
+//! because half of a subnormal number would be rounded.
 //!
 //! Images are processed in blocks of tiles that stay in the L2 cache. The pixels of a block are copied so that their channels lie
 //! side by side, which are the lanes of all vectors.
 //!
 //! **Rounding.** The rounding error of a result is bounded by a small multiple of ε Σ|w| max|d|, where the maximum is over the
-//! 4×4 pixels of the tile instead of the 3×3 of the window. Measured errors are those of sums of products or smaller. Numbers
+//! 4×4 pixels of the tile instead of the 3×3 of the window. Measured errors are about those of sums of products. Numbers
 //! that are not finite would spread over a tile: if a result is not finite, the whole convolution is computed
-//! again in the plain way. Integers stay exact where Σ|w| max|d| is at most 2¹⁶: the transforms add, subtract and halve. `f64` is
-//! always computed in the plain way.
+//! again in the plain way. Integers stay exact where Σ|w| max|d| is at most 2¹⁶: the transforms add, subtract and halve. The
+//! bias is added last, and does not count. `f64` is always computed in the plain way.
 
 pub mod correlate;
 #[cfg(test)]

@@ -175,6 +175,45 @@ fn errors_are_those_of_sums_of_products() {
     }
 }
 
+/// The error is relative to the weights also where they are subnormal.
+#[test]
+fn subnormal_weights_keep_their_bits() {
+    let g = &sizes([1, 1, 16, 16], [8, 8], [(1, 1); 2]);
+    let [mut x, mut w, mut gy] = operands(g, fractions);
+    w.iter_mut().for_each(|w| *w *= 1e-41);
+    x.iter_mut().chain(&mut gy).for_each(|x| *x *= 1e30);
+    let mut exact = [gy.len(), x.len()].map(|n| vec![0.0f64; n]);
+    let mut bounds = exact.clone();
+    products(g, |i, tap, k| {
+        for (place, at, a) in [(0, k, x[i]), (1, i, gy[k])] {
+            exact[place][at] += f64::from(a) * f64::from(w[tap]);
+            bounds[place][at] += 1e30 * f64::from(w[tap].abs());
+        }
+    });
+    let [y, gx, _] = all(g, [&x, &w, &gy], None);
+    for (place, (result, finite)) in [y, gx].into_iter().enumerate() {
+        assert!(finite);
+        for ((&y, exact), bound) in result.iter().zip(&exact[place]).zip(&bounds[place]) {
+            let limit = 8.0 * f64::from(f32::EPSILON) * bound;
+            assert!((f64::from(y) - exact).abs() <= limit, "{place}: {y:e} {exact:e}");
+        }
+    }
+}
+
+/// Sums of integers and of a bias far above them are exact.
+#[test]
+fn a_large_bias_is_added_to_exact_sums() {
+    let g = &sizes([2, 2, 16, 16], [8, 7], [(1, 1); 2]);
+    let [x, w, gy] = operands(g, integers);
+    let bias: Vec<f32> = integers(g.groups * g.o, 4).iter().map(|b| b + (1 << 23) as f32).collect();
+    let area = g.out_pixels();
+    let mut y: Vec<f64> = (0..gy.len()).map(|i| f64::from(bias[i / area % bias.len()])).collect();
+    products(g, |i, tap, k| y[k] += f64::from(x[i]) * f64::from(w[tap]));
+    let [(result, finite), ..] = all(g, [&x, &w, &gy], Some(&bias));
+    let wanted: Vec<f32> = y.iter().map(|&y| y as f32).collect();
+    assert!(finite && result == wanted);
+}
+
 /// Where a number is not finite, or a sum in between overflows, the method says so.
 #[test]
 fn results_that_are_not_finite_are_reported() {
