@@ -317,6 +317,23 @@ fn dropout_between_layers() {
     assert!(y.to_vec().iter().any(|&y| y != 0.0));
 }
 
+/// A hidden state without numbers gives an output without numbers, and gradients of zero.
+#[test]
+fn a_hidden_state_may_be_empty() {
+    let zeros = |shape: &[usize]| Tensor::<f64>::zeros_of(shape);
+    let tape = Tape::new();
+    let x = tape.watch(Tensor::ones_of(&[2, 3]));
+    let lstm = LstmCell::from_tensors(zeros(&[0, 3]), zeros(&[0, 0]), None);
+    let gru = GruCell::from_tensors(zeros(&[0, 3]), zeros(&[0, 0]), None);
+    let rnn = RnnCell::from_tensors(zeros(&[0, 3]), zeros(&[0, 0]), None);
+    let (h, c) = lstm.forward(x, None);
+    let results = [h, c, gru.forward(x, None), rnn.forward(x, None)];
+    for result in results {
+        assert_eq!(result.shape(), [2, 0]);
+        assert_eq!(result.sum_all().grad(&[x])[0].value(), zeros(&[2, 3]));
+    }
+}
+
 #[test]
 fn wrong_shapes_are_refused_at_the_line_of_the_call() {
     let rng = &mut Philox::new(0);
