@@ -180,8 +180,12 @@ fn errors_are_those_of_sums_of_products() {
 fn subnormal_weights_keep_their_bits() {
     let g = &sizes([1, 1, 16, 16], [8, 8], [(1, 1); 2]);
     let [mut x, mut w, mut gy] = operands(g, fractions);
-    w.iter_mut().for_each(|w| *w *= 1e-41);
-    x.iter_mut().chain(&mut gy).for_each(|x| *x *= 1e30);
+    for w in &mut w {
+        *w *= 1e-41;
+    }
+    for x in x.iter_mut().chain(&mut gy) {
+        *x *= 1e30;
+    }
     let mut exact = [gy.len(), x.len()].map(|n| vec![0.0f64; n]);
     let mut bounds = exact.clone();
     products(g, |i, tap, k| {
