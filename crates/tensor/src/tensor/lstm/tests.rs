@@ -86,6 +86,22 @@ fn a_gradient_agrees_with_differences() {
     }
 }
 
+/// The gradient of many rows is computed in parts. Each row has the bits of its own gradient.
+#[test]
+fn a_gradient_of_many_rows_is_that_of_each_row() {
+    for (rows, n) in [(65, 64), (9, 300), (2, 2049)] {
+        let gates = numbers(&[rows, 4 * n], 1);
+        let of = [2, 3, 4, 5].map(|seed| numbers(&[rows, n], seed));
+        let whole = gates.lstm_step_gradient(of.each_ref());
+        for row in 0..rows {
+            let alone = |x: &Tensor<f64>| x.narrow(0, row, 1);
+            let [c, new, gh, gc] = of.each_ref().map(alone);
+            let own = alone(&gates).lstm_step_gradient([&c, &new, &gh, &gc]);
+            assert_eq!(whole.each_ref().map(alone), own, "row {row} of {rows}");
+        }
+    }
+}
+
 /// Every layout of an operand gives the bits of its contiguous copy.
 #[test]
 fn layouts_do_not_matter() {
