@@ -37,7 +37,6 @@ pub mod weight;
 use super::ConvSizes;
 use super::correlation::pieces;
 use crate::kernels::gemm::{Gemm, KernelTable, Outer, Panel, Squares, TileTransforms};
-use crate::machine::cost;
 use std::ops::Range;
 
 /// The positions of a tile.
@@ -52,12 +51,14 @@ const WEIGHT: usize = 160;
 
 /// Returns whether the method is clearly faster for these sizes, with the channels of the result in the lanes.
 fn pays<T: Gemm>(g: &ConvSizes) -> bool {
-    let tiles = cost(&[g.n, g.out[0].div_ceil(2), g.out[1].div_ceil(2)]);
-    let products = cost(&[16, g.c, g.o.next_multiple_of(T::kernels().lanes)]);
-    let here = cost(&[tiles, products + TRANSFORM * (g.c + g.o)]);
-    let here = here.saturating_add(cost(&[WEIGHT, g.c, g.o]));
-    let plain = cost(&[g.n, g.out_pixels(), 9, g.c, g.o]);
-    g.c >= 8 && g.o >= 8 && here < plain / 8 * 7
+    // Addresses of 32 bits cannot count the multiplications of a large layer.
+    let count = |sizes: &[usize]| sizes.iter().map(|&n| n as f64).product::<f64>();
+    let tiles = count(&[g.n, g.out[0].div_ceil(2), g.out[1].div_ceil(2)]);
+    let products = count(&[16, g.c, g.o.next_multiple_of(T::kernels().lanes)]);
+    let transforms = count(&[TRANSFORM, g.c]) + count(&[TRANSFORM, g.o]);
+    let here = tiles * (products + transforms) + count(&[WEIGHT, g.c, g.o]);
+    let plain = count(&[g.n, g.out_pixels(), 9, g.c, g.o]);
+    g.c >= 8 && g.o >= 8 && here < plain / 8.0 * 7.0
 }
 
 /// Returns whether the sizes are those of the method: 3×3 taps next to each other, and less padding than taps.
