@@ -24,6 +24,15 @@ pub struct LstmOperands<'a, T> {
     pub c: &'a [T],
 }
 
+impl<T> LstmOperands<'_, T> {
+    /// Returns the operands of the first `at` numbers of the state, and those of the others.
+    fn split_at(&self, at: usize) -> [Self; 2] {
+        let ((x1, x2), (r1, r2)) = (self.x.split_at(4 * at), self.r.split_at(4 * at));
+        let (c1, c2) = self.c.split_at(at);
+        [LstmOperands { x: x1, r: r1, c: c1 }, LstmOperands { x: x2, r: r2, c: c2 }]
+    }
+}
+
 /// The results of a step: h', c' and the activated gates.
 pub struct LstmResults<'a, T> {
     pub h: &'a mut [T],
@@ -40,21 +49,14 @@ pub(crate) fn lstm<T: Math>(of: LstmOperands<'_, T>, n: usize, to: LstmResults<'
         return dispatch(LstmForward { of, n, to });
     }
     let half = rows / 2 * n;
-    let ((x1, x2), (r1, r2)) = (of.x.split_at(4 * half), of.r.split_at(4 * half));
-    let (c1, c2) = of.c.split_at(half);
+    let [first, second] = of.split_at(half);
     let (h1, h2) = to.h.split_at_mut(half);
     let (new1, new2) = to.c.split_at_mut(half);
     let (gates1, gates2) = to.gates.split_at_mut(4 * half);
     join(
         cost(&[of.c.len(), STEPS]),
-        &mut || {
-            let to = LstmResults { h: &mut *h1, c: &mut *new1, gates: &mut *gates1 };
-            lstm(LstmOperands { x: x1, r: r1, c: c1 }, n, to);
-        },
-        &mut || {
-            let to = LstmResults { h: &mut *h2, c: &mut *new2, gates: &mut *gates2 };
-            lstm(LstmOperands { x: x2, r: r2, c: c2 }, n, to);
-        },
+        &mut || lstm(first, n, LstmResults { h: h1, c: new1, gates: gates1 }),
+        &mut || lstm(second, n, LstmResults { h: h2, c: new2, gates: gates2 }),
     );
 }
 
@@ -143,7 +145,7 @@ pub(crate) fn lstm_gradient<T: Math>(
     let [first, second] = of.split_at(half);
     let (gates1, gates2) = by_gates.split_at_mut(4 * half);
     let (c1, c2) = by_c.split_at_mut(half);
-    join(cost(&[rows, n, STEPS]), &mut || lstm_gradient(first, n, gates1, c1), &mut || {
+    join(cost(&[of.c.len(), STEPS]), &mut || lstm_gradient(first, n, gates1, c1), &mut || {
         lstm_gradient(second, n, gates2, c2);
     });
 }

@@ -1,5 +1,6 @@
 //! Kernels: the loops over numbers. Matrix products, convolutions, pools, reductions, normalisations of rows and of
-//! channels, steps of a long short-term memory, scans, orders, pointwise programs, maps along axes, indexing, copies and random numbers.
+//! channels, steps of a long short-term memory, scans, orders, pointwise programs, maps along axes, indexing, copies and
+//! random numbers.
 //!
 //! A kernel takes slices, pointers with strides, and sizes that are already checked, and writes
 //! into a slice of the caller. This module knows the modules below it and no tensor: the caller has

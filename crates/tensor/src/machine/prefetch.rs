@@ -1,8 +1,7 @@
 //! Requests memory before it is read.
 
 /// Requests the whole cache lines of a block of numbers for the second cache: requests for the first one are few at a
-/// time, and loops wait for them. The address need not be valid: a request for an
-/// address without memory is dropped.
+/// time, and loops wait for them. The address need not be valid: a request for an address without memory is dropped.
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T, numbers: usize) {
     #[cfg(target_arch = "x86_64")]

@@ -3,7 +3,7 @@
 
 use super::pool_sizes::{LARGE, PoolSizes};
 use super::sliding::{Maxima, Slide, slide};
-use crate::machine::{Shared, cost, ranges, simd_short};
+use crate::machine::{Shared, cost, each_part, ranges, simd_short};
 use crate::number::Real;
 
 /// Computes the maxima and their positions for each image of `x`. None of the slices is empty. Positions may be left
@@ -68,12 +68,7 @@ fn beats<T: Real>(x: T, best: T) -> bool {
 fn values_of_pairs<T: Maxima>(x: &[T], sizes: PoolSizes, values: &mut [T]) {
     assert!(sizes.is_two_by_two(), "other windows are searched with their positions");
     let [size, area] = [sizes.from, sizes.to].map(|s| s[0] * s[1]);
-    let to = Shared(values.as_mut_ptr());
-    ranges(values.len() / area, x.len(), 1, |range| {
-        // SAFETY: the ranges are disjoint parts of the results.
-        let values = unsafe {
-            std::slice::from_raw_parts_mut(to.get().add(range.start * area), range.len() * area)
-        };
+    each_part(values, area, x.len(), 1, |range, values| {
         let x = &x[range.start * size..range.end * size];
         simd_short(
             #[inline(always)]

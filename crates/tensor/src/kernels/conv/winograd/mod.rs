@@ -17,8 +17,8 @@
 //!
 //! The adjoint in the input is a convolution with the weights reversed, computed the same way ([`correlate`]). The
 //! adjoint in the weight is Gᵀ[Σ (A gy Aᵀ) ⊙ (Bᵀ d B)]G, the sum taken over all tiles ([`weight`]): at each position a
-//! matrix product of [maps, tiles] and [tiles, channels]. There Gᵀ has the halves instead of A: halves are always taken of sums,
-//! because half of a subnormal number would be rounded.
+//! matrix product of [maps, tiles] and [tiles, channels]. There Gᵀ has the halves instead of A: halves are always taken of
+//! sums, because half of a subnormal number would be rounded.
 //!
 //! Images are processed in blocks of tiles that stay in the L2 cache. The pixels of a block are copied so that their channels lie
 //! side by side, which are the lanes of all vectors.

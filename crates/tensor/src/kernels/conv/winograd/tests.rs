@@ -127,6 +127,15 @@ fn all_geometries_agree_with_loops() {
     assert_eq!(cases.len(), 274);
 }
 
+/// Panics unless each error is at most a small multiple of ε times its bound.
+fn assert_within(result: &[f32], exact: &[f64], bounds: &[f64], what: &str) {
+    assert!(result.len() == exact.len() && result.len() == bounds.len());
+    for ((&y, exact), bound) in result.iter().zip(exact).zip(bounds) {
+        let limit = 8.0 * f64::from(f32::EPSILON) * bound;
+        assert!((f64::from(y) - exact).abs() <= limit, "{what}: {y:e} {exact:e}");
+    }
+}
+
 /// The largest error of each result stays below the bound that the module states, and the mean error is about that of
 /// the plain kernels.
 #[test]
@@ -167,10 +176,7 @@ fn errors_are_those_of_sums_of_products() {
                 here / there
             );
             assert!(here < 1.25 * there, "{counts:?} {place}: {here:e} {there:e}");
-            for ((&y, exact), bound) in result.iter().zip(&exact[place]).zip(&bounds[place]) {
-                let limit = 8.0 * f64::from(f32::EPSILON) * bound;
-                assert!((f64::from(y) - exact).abs() <= limit, "{counts:?} {place}: {y} {exact}");
-            }
+            assert_within(&result, &exact[place], &bounds[place], &format!("{counts:?} {place}"));
         }
     }
 }
@@ -197,10 +203,7 @@ fn subnormal_weights_keep_their_bits() {
     let [y, gx, _] = all(g, [&x, &w, &gy], None);
     for (place, (result, finite)) in [y, gx].into_iter().enumerate() {
         assert!(finite);
-        for ((&y, exact), bound) in result.iter().zip(&exact[place]).zip(&bounds[place]) {
-            let limit = 8.0 * f64::from(f32::EPSILON) * bound;
-            assert!((f64::from(y) - exact).abs() <= limit, "{place}: {y:e} {exact:e}");
-        }
+        assert_within(&result, &exact[place], &bounds[place], &place.to_string());
     }
 }
 
