@@ -103,9 +103,11 @@ fn rows<'t, T: Float>(
     numbers: Index<'t, T>,
     padding: Option<i64>,
 ) -> Var<'t, T> {
-    let mut shape = numbers.shape().to_vec();
-    shape.push(table.size(1));
-    let rows = table.index_select(0, numbers.reshape(-1)).reshape(&shape);
+    let rows = if numbers.shape().rank() == 0 {
+        table.index_select(0, numbers.reshape(1)).squeeze(0)
+    } else {
+        table.index_select(0, numbers)
+    };
     match padding {
         Some(padding) => Var::where_(numbers.eq(padding).unsqueeze(-1), rows.detach(), rows),
         None => rows,

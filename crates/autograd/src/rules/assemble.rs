@@ -75,6 +75,9 @@ impl Part {
             Part::Slice { axis, .. } | Part::Rows { axis, .. } => (axis, g.shape()[axis as usize]),
             Part::Whole | Part::Elements { .. } => return None,
         };
+        if g.shape().rank() != y.rank() {
+            return None; // rows at an index with several axes
+        }
         let along = |axis: u8| match self {
             Part::Slice { start, step, .. } => Part::Slice { axis, start, step },
             Part::Rows { index, .. } => Part::Rows { axis, index },

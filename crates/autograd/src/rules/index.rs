@@ -62,10 +62,11 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// Returns the slices of an axis at these indices, in the order of `index`:
-    /// `y[…, i, …] = x[…, index[i], …]`.
+    /// `y[…, i, …] = x[…, index[i], …]`. If `index` has several axes, they replace the axis:
+    /// `y[…, i, j, …] = x[…, index[i, j], …]`.
     ///
     /// # Panics
-    /// If `index` is not a vector, or an index is out of range.
+    /// If `index` has no axes, or an index is out of range.
     #[track_caller]
     pub fn index_select(self, axis: isize, index: impl IntoIndex<'t, T>) -> Self {
         let (shape, index) = (self.shape(), index.into_index(self.tape));

@@ -400,7 +400,7 @@ impl<'t, T: Float> Mask<'t, T> {
     /// `y[…, i, …] = x[…, index[i], …]`.
     ///
     /// # Panics
-    /// If `index` is not a vector, or an index is out of range.
+    /// If `index` has no axes, or an index is out of range.
     #[track_caller]
     pub fn index_select(self, axis: isize, index: impl IntoIndex<'t, T>) -> Self {
         self.numbers().index_select(axis, index).marked()

@@ -171,7 +171,8 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// Returns `self` with the rows of `source` added at these indices of an axis:
-    /// `y[…, index[i], …] += source[…, i, …]`. Where an index occurs several times, all its rows are added.
+    /// `y[…, index[i], …] += source[…, i, …]`. Where an index occurs several times, all its rows are added. If `index` has
+    /// several axes, `source` has them in place of the axis.
     ///
     /// # Panics
     /// If the shapes do not fit, or an index is out of range.

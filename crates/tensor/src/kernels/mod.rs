@@ -28,6 +28,7 @@ pub(crate) mod pointwise;
 pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
+pub(crate) mod row_sums;
 pub(crate) mod rows;
 pub(crate) mod scan;
 mod scratch;

@@ -1,33 +1,42 @@
 //! Reading and adding at positions that are data.
 
-use super::{ShapeResult, axis, broadcast, ensure, resized, shape_of};
+use super::{ShapeResult, axis, broadcast, ensure, shape_of};
 use crate::layout::{MAX_RANK, Shape, broadcasts_to};
 use smallvec::SmallVec;
+use std::ops::Range;
 
-/// Returns the axis from which a vector of indices selects, and the shape of the result.
+/// Returns the axis from which an index selects, and the shape of the result: the axes of the index replace it.
 pub fn index_select(shape: &[usize], named: isize, index: &[usize]) -> ShapeResult<(usize, Shape)> {
     let at = axis("index_select", named, shape)?;
-    let len = vector("index_select", index)?;
-    Ok((at, resized("index_select", shape, at, len)?))
+    has_axes("index_select", index)?;
+    Ok((at, replaced("index_select", shape, at..at + 1, index)?))
 }
 
-/// Returns the axis of size `len` to which slices are added at a vector of indices, and the shape of the
-/// result.
+/// Returns the axis of size `len` to which slices are added at an index, and the shape of the result. The axes of the
+/// index are axes of `shape` at this place.
 pub fn index_add(
     shape: &[usize],
     named: isize,
     index: &[usize],
     len: usize,
 ) -> ShapeResult<(usize, Shape)> {
-    let at = axis("index_add", named, shape)?;
-    let count = vector("index_add", index)?;
-    ensure(count == shape[at], || {
-        format!(
+    has_axes("index_add", index)?;
+    // The result has one axis for all axes of the index.
+    let like_result = shape.get(index.len() - 1..).unwrap_or_default();
+    let at = axis("index_add", named, like_result)?;
+    let replaces = at..at + index.len();
+    ensure(shape[replaces.clone()] == *index, || match *index {
+        [count] => format!(
             "index_add: expected {} indices, the size of axis {named} of shape {shape:?}, got {count}",
             shape[at]
-        )
+        ),
+        _ => format!(
+            "index_add: expected an index of shape {:?}, the axes from axis {named} on of shape {shape:?}, got \
+             {index:?}",
+            &shape[replaces.clone()]
+        ),
     })?;
-    Ok((at, resized("index_add", shape, at, len)?))
+    Ok((at, replaced("index_add", shape, replaces, &[len])?))
 }
 
 /// Checks that a part can be added in place to elements of `own`. `wanted` is the shape that results from
@@ -127,14 +136,18 @@ pub fn index_range(op: &str, index: &[i64], named: isize, shape: &[usize]) -> Sh
     }
 }
 
-fn vector(op: &str, index: &[usize]) -> ShapeResult<usize> {
-    match *index {
-        [len] => Ok(len),
-        _ => Err(format!(
-            "{op}: the index must have one axis, its shape is {index:?}: flatten it, and reshape \
-             the result"
-        )),
-    }
+fn has_axes(op: &str, index: &[usize]) -> ShapeResult<()> {
+    ensure(!index.is_empty(), || {
+        format!("{op}: the index must have at least one axis, its shape is []: reshape it to [1]")
+    })
+}
+
+/// Returns the shape with other axes in place of some.
+fn replaced(op: &str, shape: &[usize], axes: Range<usize>, by: &[usize]) -> ShapeResult {
+    let (before, after) = (&shape[..axes.start], &shape[axes.end..]);
+    let sizes: SmallVec<[usize; 2 * MAX_RANK]> =
+        before.iter().chain(by).chain(after).copied().collect();
+    shape_of(op, &sizes)
 }
 
 /// Checks the shape of an index: it may have any size along `axis`, and at most the size of `shape` along

@@ -9,6 +9,7 @@
 //! "no class".
 
 use crate::kernels::index;
+use crate::kernels::row_sums::{MIN_WIDTH, sum_rows};
 use crate::layout::{Collapsed, MAX_RANK, Shape, Strides};
 use crate::machine::Shared;
 use crate::shapes::{self, OrPanic};
@@ -32,7 +33,8 @@ fn indices(index: &Tensor<i64>) -> &[i64] {
 impl<T: Element> Tensor<T> {
     /// Selects the indices `index[0], index[1], …` along one axis: `out[…, k, …] = self[…, index[k], …]`.
     /// An index may occur more than once. Use it to look up rows of an embedding or to take a batch from a
-    /// data set. The adjoint is `index_add_zeros`.
+    /// data set. If `index` has several axes, they replace the axis: `out[…, j, k, …] = self[…, index[j, k], …]`
+    /// (NumPy: `take`; PyTorch's `index_select` takes a vector). The adjoint is `index_add_zeros`.
     ///
     /// ```
     /// use wengert::tensor::Tensor;
@@ -42,8 +44,8 @@ impl<T: Element> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the tensor has no such axis, `index` does not have exactly one axis, or an index is negative or
-    /// not below the size of the axis.
+    /// If the tensor has no such axis, `index` has no axes, or an index is negative or not below the size of the
+    /// axis.
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor<i64>) -> Self {
         let shape = self.shape();
@@ -185,24 +187,50 @@ impl<T: Number> Tensor<T> {
     /// `out[…, index[k], …] += self[…, k, …]`. It is the adjoint of [`Tensor::index_select`].
     ///
     /// # Panics
-    /// If the tensor has no such axis, `index` does not have exactly one axis of the size of that axis, a
-    /// number in `index` is negative or not below `len`, or a sum of integers does not fit their type.
+    /// If the tensor has no such axis, the axes of `index` are not the axes of `self` from that axis on, a number in
+    /// `index` is negative or not below `len`, or a sum of integers does not fit their type.
     #[doc(hidden)]
     #[track_caller]
     pub fn index_add_zeros(&self, axis: isize, index: &Tensor<i64>, len: usize) -> Self {
-        let (_, out) = shapes::index_add(&self.shape(), axis, &index.shape(), len).or_panic();
+        let shape = self.shape();
+        let (at, out) = shapes::index_add(&shape, axis, &index.shape(), len).or_panic();
+        if let Some(sums) = self.summed_rows(at, index, out) {
+            return sums;
+        }
         let mut out = Self::zeros_of(&out);
-        out.index_add_in_place(axis, index, self);
+        out.index_add_in_place(at as isize, index, self);
         out
     }
 
+    /// Computes [`Tensor::index_add_zeros`] where rows are long enough for a kernel that writes each sum once. Returns
+    /// `None` for other rows, and if a sum of integers was wrapped on the way.
+    #[track_caller]
+    fn summed_rows(&self, axis: usize, index: &Tensor<i64>, out: Shape) -> Option<Self> {
+        let (shape, behind) = (self.shape(), axis + index.rank());
+        let [_, len, width] = out.around(axis);
+        if width < MIN_WIDTH || self.numel() == 0 || u32::try_from(index.numel()).is_err() {
+            return None;
+        }
+        let strides = self.strides();
+        let row = Collapsed::new(&shape[behind..], &strides[behind..]);
+        let x = if row.inner() == (width, 1) { self.clone() } else { self.contiguous() };
+        let rows = Collapsed::new(&shape[..behind], &x.strides()[..behind]);
+        let index = checked("index_add", index, axis as isize, &out);
+        let mut sums = Self::empty(out);
+        // SAFETY: the index was checked, and `rows` leads to rows of neighbouring elements of x.
+        let wrapped =
+            unsafe { sum_rows(x.ptr(), rows, width, indices(&index), len, sums.fresh_mut()) };
+        (!wrapped).then_some(sums)
+    }
+
     /// Returns `self` with the rows of `source` added at these indices of an axis:
-    /// `out[…, index[k], …] += source[…, k, …]`. If `index` names a row twice, both rows are added.
+    /// `out[…, index[k], …] += source[…, k, …]`. If `index` names a row twice, both rows are added. If `index` has several
+    /// axes, `source` has them in place of the axis: `out[…, index[j, k], …] += source[…, j, k, …]`.
     ///
     /// # Panics
-    /// If the tensor has no such axis, `source` and `self` differ along another axis, `index` does not have
-    /// exactly one axis of the size that `source` has along `axis`, a number in `index` is negative or not
-    /// below the size of the axis, or a sum of integers does not fit their type.
+    /// If the tensor has no such axis, `source` and `self` differ along another axis, `source` does not have the axes
+    /// of `index` in place of `axis`, a number in `index` is negative or not below the size of the axis, or a sum of
+    /// integers does not fit their type.
     #[track_caller]
     pub fn index_add(&self, axis: isize, index: &Tensor<i64>, source: &Self) -> Self {
         let mut out = self.copied();
@@ -222,15 +250,14 @@ impl<T: Number> Tensor<T> {
     /// ```
     ///
     /// # Panics
-    /// If the tensor has no such axis, `source` and `self` differ along another axis, `index` does not have
-    /// exactly one axis of the size that `source` has along `axis`, or a number in `index` is negative or
-    /// not below the size of the axis.
+    /// As [`Tensor::index_add`].
     #[doc(hidden)]
     #[track_caller]
     pub fn index_add_in_place(&mut self, axis: isize, index: &Tensor<i64>, source: &Self) {
         let (shape, own) = (source.shape(), self.shape());
-        let len = shapes::axis("index_add", axis, &own).map(|at| own[at]).or_panic();
-        let (at, wanted) = shapes::index_add(&shape, axis, &index.shape(), len).or_panic();
+        let at = shapes::axis("index_add", axis, &own).or_panic();
+        let [_, len, width] = own.around(at);
+        let (_, wanted) = shapes::index_add(&shape, axis, &index.shape(), len).or_panic();
         shapes::part_fits("index_add", &own, &shape, &wanted).or_panic();
         let index = checked("index_add", index, axis, &own);
         if source.numel() == 0 {
@@ -238,7 +265,6 @@ impl<T: Number> Tensor<T> {
         }
         let source = source.contiguous();
         let from = source.as_slice().unwrap_or_default();
-        let width = shape.around(at)[2];
         let (to, index) = (self.make_mut(), indices(&index));
         let wrapped = index::add_rows(to, len * width, width, index, from);
         if wrapped {

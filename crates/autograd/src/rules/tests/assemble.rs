@@ -87,6 +87,8 @@ fn gradients_of_a_value_read_in_parts_and_as_a_whole_agree() {
                 sum = sum + (y.narrow(0, i, 3) * y.narrow(0, 2 * i, 2).sum_all()).sum_all();
                 let index = Tensor::from([i as i64, 5, i as i64]);
                 sum = sum + y.index_select(0, &index).square().sum_all();
+                let index = Tensor::from([[i as i64, 2], [4, i as i64]]);
+                sum = sum + y.index_select(0, &index).sum(&[1], false).exp().sum_all();
                 let index = Tensor::from([[i as i64, 5, 0]]);
                 sum = sum + y.gather(0, &index).powi(3).sum_all();
             }

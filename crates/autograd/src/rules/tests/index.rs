@@ -41,6 +41,18 @@ pub(super) fn rows(op: IndexOp) -> Vec<Row> {
                 x[0].index_select(-1, Tensor::from([1i64, 1]))
             })
             .linear(),
+            Row::new(op, "index with two axes", matrix(), |x| {
+                x[0].index_select(1, Tensor::from([[4i64, 0, 4], [4, 2, 0]]))
+            })
+            .linear(),
+            Row::new(op, "rows of views at an index with two axes", matrix(), |x| {
+                let index = Tensor::from([[1i64, 0, 1]]);
+                let repeated = x[0].broadcast_to([2, 3, 5]).transpose(0, 1);
+                let every_second = x[0].reshape([5, 3]).slice(0, 1, None, 2);
+                let [a, b, c] = [x[0].t(), repeated, every_second]
+                    .map(|x| x.index_select(0, &index).sum(&[-1], false));
+                a * c + b.sum(&[-1], false)
+            }),
         ],
         IndexOp::IndexAdd { .. } => vec![
             Row::new(op, "", matrix(), |x| {
@@ -49,6 +61,10 @@ pub(super) fn rows(op: IndexOp) -> Vec<Row> {
             .linear(),
             Row::new(op, "outer axis", matrix(), |x| {
                 index_add(x[0], 0, Tensor::from([1i64, 1, 0]), [4, 5])
+            })
+            .linear(),
+            Row::new(op, "long rows at an index with two axes", vec![any(&[3, 2, 9], 1)], |x| {
+                index_add(x[0], 0, Tensor::from([[1i64, 1], [0, 4], [1, 0]]), [5, 9])
             })
             .linear(),
         ],

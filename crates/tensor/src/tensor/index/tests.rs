@@ -1,6 +1,6 @@
 use super::*;
-use crate::ScatterReduce;
 use crate::testing::{layouts, naive, panics_here};
+use crate::{Philox, ScatterReduce};
 
 /// Returns an index tensor with numbers below `size` that is not contiguous.
 fn some_indices(shape: &[usize], size: usize) -> Tensor<i64> {
@@ -41,6 +41,70 @@ fn index_select_and_its_adjoint_agree_with_loops() {
             assert_eq!(x.index_add_zeros(axis as isize, &index, 4), expected, "{name}");
         }
     }
+}
+
+/// Rows of all widths around the vectors, from sources that repeat, skip and reorder them.
+#[test]
+fn sums_of_rows_at_an_index_with_several_axes_agree_with_loops() {
+    for width in [1, 7, 8, 9, 16, 33, 70] {
+        let random =
+            |shape: &[usize]| Tensor::<f64>::uniform_of(shape, -1.0, 1.0, &mut Philox::new(1));
+        let sources = [
+            random(&[2, 5, 3, width]),
+            random(&[2, 5, 1, width]).broadcast_to(&[2, 5, 3, width]),
+            random(&[2, 1, 1, 1]).broadcast_to(&[2, 5, 3, width]),
+            random(&[3, 5, 2, width]).transpose(0, 2),
+            random(&[2, 5, 3, 2 * width]).slice(-1, None, None, 2),
+            random(&[2, 5, 6, width]).slice(2, None, None, -2),
+            random(&[2, 5, 3, width + 1]).narrow(-1, 1, width),
+        ];
+        for (number, source) in sources.iter().enumerate() {
+            for (axis, len) in [(1, 4), (0, 40), (2, 1)] {
+                let index_shape = &source.shape()[axis..][..if axis == 2 { 1 } else { 2 }];
+                let index = some_indices(index_shape, len.min(11));
+                let k = index_shape.len();
+                let shape: Vec<usize> =
+                    [&source.shape()[..axis], &[len], &source.shape()[axis + k..]].concat();
+                let mut expected = Tensor::<f64>::zeros_of(&shape[..]);
+                let strides = expected.strides();
+                for (at, x) in naive(&source.shape(), |at| (at.to_vec(), source.at(at))) {
+                    let row = index.at(&at[axis..axis + k]) as usize;
+                    let place = [&at[..axis], &[row], &at[axis + k..]].concat();
+                    let flat: usize =
+                        place.iter().zip(strides.iter()).map(|(i, &s)| i * s as usize).sum();
+                    expected.make_mut()[flat] += x;
+                }
+                let name = format!("width {width}, source {number}, axis {axis}");
+                assert_eq!(source.index_add_zeros(axis as isize, &index, len), expected, "{name}");
+                let added = Tensor::zeros_of(&shape[..]).index_add(axis as isize, &index, source);
+                assert_eq!(added, expected, "{name}");
+                let selected = expected.index_select(axis as isize, &index);
+                assert_eq!(selected.shape(), source.shape(), "{name}");
+                for (at, x) in naive(&source.shape(), |at| (at.to_vec(), selected.at(at))) {
+                    let row = index.at(&at[axis..axis + k]) as usize;
+                    assert_eq!(
+                        x,
+                        expected.at(&[&at[..axis], &[row], &at[axis + k..]].concat()),
+                        "{name}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_of_long_rows_keep_signs_of_zero_and_find_wrapped_totals() {
+    let x = Tensor::full_of(&[3, 9], -0.0f32);
+    let sums = x.index_add_zeros(0, &Tensor::from([0, 2, 2]), 4);
+    assert!(sums.to_vec().iter().all(|x| x.to_bits() == 0));
+    // The total fits, but not the sum of the first two rows.
+    let x = Tensor::from_fn(&[3, 9], |i| [i64::MAX, 1, -1][i / 9]);
+    let sums = x.index_add_zeros(0, &Tensor::from([1, 1, 1]), 2);
+    assert_eq!(sums.to_vec(), [[0; 9], [i64::MAX; 9]].concat());
+    panics_here("index_add: a sum does not fit i64: cast to a wider type first", || {
+        drop(x.index_add_zeros(0, &Tensor::from([1, 1, 0]), 2));
+    });
 }
 
 #[test]
@@ -230,12 +294,16 @@ fn panics_name_operation_shape_and_caller() {
         drop(x.index_select(2, &index(&[0], &[1])));
     });
     panics_here(
-        "index_select: the index must have one axis, its shape is [1, 1]: flatten it, and reshape the result",
-        || drop(x.index_select(0, &index(&[0], &[1, 1]))),
+        "index_select: the index must have at least one axis, its shape is []: reshape it to [1]",
+        || drop(x.index_select(0, &index(&[0], &[]))),
     );
     panics_here(
-        "index_add: the index must have one axis, its shape is []: flatten it, and reshape the result",
+        "index_add: the index must have at least one axis, its shape is []: reshape it to [1]",
         || drop(x.index_add_zeros(0, &index(&[0], &[]), 3)),
+    );
+    panics_here(
+        "index_add: expected an index of shape [2, 3], the axes from axis 0 on of shape [2, 3], got [1, 3]",
+        || drop(x.index_add_zeros(0, &index(&[0, 0, 0], &[1, 3]), 3)),
     );
     panics_here("index_add: expected 2 indices, the size of axis 0 of shape [2, 3], got 1", || {
         drop(x.index_add_zeros(0, &index(&[0], &[1]), 3));

@@ -153,6 +153,23 @@ const METHODS: &[(&str, Method, Meaning)] = &[
         |x| each(&[3, 3], |i| x[0].at(&[i[0], [4, 0, 4][i[1]]])),
     ),
     (
+        "index_select, index with two axes",
+        |x| x[0].index_select(0, Tensor::from([[2i64, 0], [2, 1]])),
+        |x| each(&[2, 2, 5], |i| x[0].at(&[[2, 0, 2, 1][2 * i[0] + i[1]], i[2]])),
+    ),
+    (
+        "index_add, index with two axes",
+        |x| {
+            let source = x[0].reshape([5, 3, 1]).broadcast_to([5, 3, 5]).narrow(0, 0, 2);
+            x[0].index_add(0, Tensor::from([[2i64, 0, 2], [1, 1, 1]]), source)
+        },
+        |x| {
+            let from = |a: usize, b: usize| x[0].at(&[(3 * a + b) / 5, (3 * a + b) % 5]);
+            let added = [from(0, 1), from(1, 0) + from(1, 1) + from(1, 2), from(0, 0) + from(0, 2)];
+            each(&[3, 5], |i| x[0].at(i) + added[i[0]])
+        },
+    ),
+    (
         "gather",
         |x| x[0].gather(0, Tensor::from([[2i64, 0, 1, 2, 1]])),
         |x| each(&[1, 5], |i| x[0].at(&[[2, 0, 1, 2, 1][i[1]], i[1]])),

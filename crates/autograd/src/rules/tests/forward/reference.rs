@@ -213,6 +213,12 @@ pub(super) fn reference(
         index[axis] = to;
         index
     };
+    // The axes of an index, from `axis` on, become the one axis that it names.
+    let named = |index: &Tensor<i64>, i: &[usize], axis: u8| {
+        let (before, i) = i.split_at(axis as usize);
+        let (of_index, after) = i.split_at(index.rank());
+        [before, &[index.at(of_index) as usize], after].concat()
+    };
     let numbers = |id: u32| tape.force_whole(id);
     let parent = |arg: usize| tape.arena.borrow().parents(id)[arg];
     let step = |start: u32, step: i32, i: usize| (start as i64 + i as i64 * step as i64) as usize;
@@ -267,10 +273,7 @@ pub(super) fn reference(
                     }),
                     Part::Rows { axis, index } => {
                         let index = numbers(index);
-                        add(x, &mut sum, &|i| {
-                            let axis = axis as usize;
-                            at_axis(i, axis, index.at(&[i[axis]]) as usize)
-                        });
+                        add(x, &mut sum, &|i| named(&index, i, axis));
                     }
                     Part::Elements { axis, index } => {
                         let index = numbers(index);
@@ -384,17 +387,13 @@ pub(super) fn reference(
                 [&i[..n - 2], &[at as usize / wide, at as usize % wide]].concat()
             };
             match op {
-                IndexOp::IndexSelect { axis, .. } => each(&|i| {
-                    let axis = axis as usize;
-                    x[0].at(&at_axis(i, axis, index.at(&[i[axis]]) as usize))
-                }),
+                IndexOp::IndexSelect { axis, .. } => each(&|i| x[0].at(&named(&index, i, axis))),
                 IndexOp::Gather { axis, .. } => {
                     each(&|i| x[0].at(&at_axis(i, axis as usize, index.at(i) as usize)))
                 }
                 IndexOp::Pick => each(&|i| x[0].at(&flat(i, &x[0].shape(), index.at(i)))),
                 IndexOp::IndexAdd { axis, .. } => {
-                    let axis = axis as usize;
-                    add(&x[0], &mut sum, &|i| at_axis(i, axis, index.at(&[i[axis]]) as usize));
+                    add(&x[0], &mut sum, &|i| named(&index, i, axis));
                     sum
                 }
                 IndexOp::ScatterAdd { axis, .. } => {
