@@ -112,6 +112,26 @@ fn matmul(c: &mut Criterion) {
     group.finish();
 }
 
+/// Batches of small products, with a loop of their own up to a width of 8.
+fn small_products(c: &mut Criterion) {
+    let mut group = c.benchmark_group("small products");
+    for size in [4, 8, 16] {
+        let [x, y] = [normal(&[4096, size, size]), normal(&[4096, size, size])];
+        group.throughput(Throughput::Elements(2 * 4096 * (size * size * size) as u64));
+        group.bench_function(format!("4096 of {size}×{size}"), |b| b.iter(|| x.matmul(&y)));
+    }
+    group.finish();
+}
+
+fn random(c: &mut Criterion) {
+    let mut group = c.benchmark_group("random numbers");
+    let rng = &mut Philox::new(1);
+    group.throughput(Throughput::Elements(1 << 20));
+    group.bench_function("normal", |b| b.iter(|| Tensor::normal([1 << 20], 0.0, 1.0, rng)));
+    group.bench_function("uniform", |b| b.iter(|| Tensor::uniform([1 << 20], 0.0, 1.0, rng)));
+    group.finish();
+}
+
 fn contraction(c: &mut Criterion) {
     let mut group = c.benchmark_group("einsum");
     let (x, y) = (normal(&[256, 256]), normal(&[256, 256]));
@@ -310,6 +330,8 @@ criterion_group!(
     reduce,
     rows,
     matmul,
+    small_products,
+    random,
     contraction,
     indexing,
     memory,

@@ -21,6 +21,7 @@ use super::pointwise::{Pointwise, Program, Split};
 use super::pool::{self, PoolSizes};
 use super::reduce::ReducedSizes;
 use super::rows::{self, LayerNormGradient};
+use super::small_products;
 use crate::geometry::SparseRows;
 use crate::machine::Shared;
 
@@ -122,6 +123,17 @@ pub trait FloatKernels: Pointwise + Gemm {
     /// As [`gemm::gemm`].
     #[doc(hidden)]
     unsafe fn gemm(a: MatRef<Self>, b: MatRef<Self>, c: *mut Self, ldc: usize, accumulate: bool);
+    /// Computes products of small matrices, if there is a loop for their sizes. Returns whether it did.
+    ///
+    /// # Safety
+    /// As [`small_products::small_products`].
+    #[doc(hidden)]
+    unsafe fn small_products(
+        operands: [MatRef<Self>; 2],
+        places: &mut dyn FnMut() -> [isize; 2],
+        count: usize,
+        out: *mut Self,
+    ) -> bool;
     /// Computes a convolution.
     ///
     /// # Safety
@@ -248,6 +260,15 @@ macro_rules! float_kernels {
             unsafe fn gemm(a: MatRef<$t>, b: MatRef<$t>, c: *mut $t, ldc: usize, accumulate: bool) {
                 // SAFETY: the same contract.
                 unsafe { gemm::gemm(a, b, c, ldc, accumulate) }
+            }
+            unsafe fn small_products(
+                operands: [MatRef<$t>; 2],
+                places: &mut dyn FnMut() -> [isize; 2],
+                count: usize,
+                out: *mut $t,
+            ) -> bool {
+                // SAFETY: the same contract.
+                unsafe { small_products::small_products(operands, places, count, out) }
             }
             unsafe fn conv2d(
                 g: &ConvSizes,

@@ -111,12 +111,22 @@ pub(crate) unsafe fn product<T: FloatKernels>(
     let to = Shared(out.as_mut_ptr());
     let run = |from: usize, until: usize| {
         let (mut at_a, mut at_b) = (Cursor::new(steps_a, from), Cursor::new(steps_b, from));
+        let mut places = || [at_a.next_run(1).0, at_b.next_run(1).0];
+        // SAFETY: the cursors step from matrix to matrix of each operand, and the results follow each other.
+        let done = unsafe {
+            let out = to.get().add(from * m * n);
+            T::small_products([a.matrix, b.matrix], &mut places, until - from, out)
+        };
+        if done {
+            return;
+        }
         for i in from..until {
             // SAFETY: the cursors step from matrix to matrix of each operand, and each product
             // goes to a place of its own.
             unsafe {
-                let x = MatRef { ptr: a.matrix.ptr.offset(at_a.next_run(1).0), ..a.matrix };
-                let y = MatRef { ptr: b.matrix.ptr.offset(at_b.next_run(1).0), ..b.matrix };
+                let [x, y] = places();
+                let x = MatRef { ptr: a.matrix.ptr.offset(x), ..a.matrix };
+                let y = MatRef { ptr: b.matrix.ptr.offset(y), ..b.matrix };
                 T::gemm(x, y, to.get().add(i * m * n), n, false);
             }
         }

@@ -22,6 +22,7 @@ mod lanes;
 pub(crate) mod lstm;
 mod map_axis;
 pub(crate) mod matmul;
+pub(crate) mod normal;
 pub(crate) mod order;
 mod philox;
 pub(crate) mod pointwise;
@@ -32,6 +33,7 @@ pub(crate) mod row_sums;
 pub(crate) mod rows;
 pub(crate) mod scan;
 mod scratch;
+mod small_products;
 mod transpose;
 
 pub use blocks::NumberSource;

@@ -1,10 +1,9 @@
-//! Random numbers: masks, uniform and normal numbers from random bits.
+//! Random numbers: masks and uniform numbers from random bits.
 
 use super::philox::{BATCH, for_bytes};
-use crate::machine::{Shared, each_part, ranges, simd};
+use crate::machine::{each_part, simd};
 use crate::number::Scalar;
 use rand::Rng;
-use std::f64::consts::TAU;
 
 /// Fills `out` with a random mask: element i is `one` if the 32-bit word i of the stream is less
 /// than `below`, else `zero`.
@@ -73,35 +72,6 @@ fn convert<T: Scalar, const K: usize, const PER: usize>(
     );
 }
 
-/// Does the same as [`draw`] for a costly `f`: the bytes are requested for many numbers at once, and the
-/// threads share the computation of these numbers.
-pub(crate) fn draw_shared<T: Scalar, const K: usize, const PER: usize>(
-    numbers: &mut [T],
-    rng: &mut (impl Rng + ?Sized),
-    f: impl Fn(&[u8; K]) -> [T; PER] + Copy + Sync,
-) {
-    /// Groups per request, so many that the work is worth waking another thread.
-    const GROUPS: usize = 1 << 14;
-    /// Elementary steps per group, roughly.
-    const COST: usize = 64;
-    let most = GROUPS.min(numbers.len().div_ceil(PER));
-    let mut bytes = vec![0; most * K];
-    for part in numbers.chunks_mut(GROUPS * PER) {
-        let groups = part.len().div_ceil(PER);
-        let bytes = &mut bytes[..groups * K];
-        rng.fill_bytes(bytes);
-        let (bytes, len, to) = (&*bytes, part.len(), Shared(part.as_mut_ptr()));
-        ranges(groups, groups * COST, 64, |range| {
-            let numbers = range.start * PER..len.min(range.end * PER);
-            // SAFETY: the ranges are disjoint parts of `part`.
-            let to = unsafe {
-                std::slice::from_raw_parts_mut(to.get().add(numbers.start), numbers.len())
-            };
-            convert(to, &bytes[range.start * K..range.end * K], f);
-        });
-    }
-}
-
 /// Returns 24 random bits as a multiple of 2⁻²⁴ in [0, 1).
 #[inline(always)]
 pub(crate) fn unit24(word: u32) -> f64 {
@@ -112,13 +82,4 @@ pub(crate) fn unit24(word: u32) -> f64 {
 #[inline(always)]
 pub(crate) fn unit53(words: u64) -> f64 {
     (words >> 11) as f64 * 2f64.powi(-53)
-}
-
-/// Returns two independent standard normal numbers from two uniform numbers, of which the first is
-/// in (0, 1]: √(-2 ln u) times the cosine and the sine of 2πv. G. E. P. Box, M. E. Muller, "A note
-/// on the generation of random normal deviates", 1958.
-pub(crate) fn box_muller(u: f64, v: f64) -> [f64; 2] {
-    let radius = (-2.0 * u.ln()).sqrt();
-    let (sin, cos) = (TAU * v).sin_cos();
-    [radius * cos, radius * sin]
 }

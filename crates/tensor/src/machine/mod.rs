@@ -22,7 +22,7 @@ pub(crate) use prefetch::prefetch;
 pub use simd::Baseline;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use simd::x86;
-pub use simd::{Isa, Kernel, dispatch, simd, simd_short};
+pub use simd::{Isa, Kernel, Unfused, dispatch, simd, simd_short};
 pub(crate) use storage::Block;
 pub use storage::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,

@@ -43,6 +43,14 @@ isas! {
     Neon true;
 }
 
+/// The functions without fused operations, inside a kernel for any instruction set: the same bits on every processor.
+#[derive(Clone, Copy, Debug)]
+pub struct Unfused;
+impl Isa for Unfused {
+    const FMA: bool = false;
+    const NAME: &'static str = "Unfused";
+}
+
 /// A computation that is compiled once per instruction set. `run` must be `#[inline(always)]`.
 pub trait Kernel {
     /// The type of the result.

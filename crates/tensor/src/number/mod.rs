@@ -11,5 +11,5 @@ pub use dtype::Dtype;
 #[cfg(test)]
 pub(crate) use math::special;
 pub use math::{Math, Real};
-pub(crate) use math::{block, wide};
+pub(crate) use math::{block, sin_cos_of_turns, wide};
 pub use scalar::{Numeric, Scalar};

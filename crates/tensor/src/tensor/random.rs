@@ -1,11 +1,11 @@
 //! Tensors of random numbers.
 //!
 //! How the numbers are generated is a part of the interface: the same seed gives the same bits on every
-//! machine, in every version, with any number of threads. Normal numbers are an exception: they are
-//! computed with the system's logarithm, sine and cosine, whose last bit may differ between platforms.
+//! machine, in every version, with any number of threads.
 
 use crate::kernels::Philox;
-use crate::kernels::random::{self, box_muller, draw, draw_shared, unit24, unit53};
+use crate::kernels::normal::normal;
+use crate::kernels::random::{self, draw, unit24, unit53};
 use crate::layout::{Shape, Sizes};
 use crate::number::Dtype;
 use crate::shapes::OrPanic;
@@ -94,18 +94,20 @@ impl<T: Float> Tensor<T> {
         );
         let mut out = Self::empty(shape);
         let numbers = out.fresh_mut();
-        let pair = move |u: f64, v: f64| box_muller(u, v).map(|z| T::of(mean + std * z));
+        let place = move |z: f64| T::of(mean + std * z);
         if T::DTYPE == Dtype::F32 {
-            draw_shared(numbers, rng, move |bytes: &[u8; 8]| {
+            let units = |bytes: &[u8; 8]| {
                 let words = u64::from_le_bytes(*bytes);
                 let (u, v) = (words as u32, (words >> 32) as u32);
-                pair((f64::from(u) + 1.0) * 2f64.powi(-32), f64::from(v) * 2f64.powi(-32))
-            });
+                [(f64::from(u) + 1.0) * 2f64.powi(-32), f64::from(v) * 2f64.powi(-32)]
+            };
+            normal(numbers, rng, units, place);
         } else {
-            draw_shared(numbers, rng, move |bytes: &[u8; 16]| {
+            let units = |bytes: &[u8; 16]| {
                 let words = u128::from_le_bytes(*bytes);
-                pair(unit53(words as u64) + 2f64.powi(-53), unit53((words >> 64) as u64))
-            });
+                [unit53(words as u64) + 2f64.powi(-53), unit53((words >> 64) as u64)]
+            };
+            normal(numbers, rng, units, place);
         }
         out
     }

@@ -92,6 +92,16 @@ pub unsafe fn gemm<T: Gemm>(a: MatRef<T>, b: MatRef<T>, c: *mut T, ldc: usize, a
     unsafe { Product::new(T::kernels(), a, b, c, ldc, accumulate).run() }
 }
 
+/// Returns whether the product of two matrices adds the products of each element one by one in the order of k, and
+/// whether it then rounds a product and its sum once where the instruction set can.
+pub(crate) fn adds_in_order<T: Gemm>(a: MatRef<T>, b: MatRef<T>) -> Option<bool> {
+    match Product::new(T::kernels(), a, b, std::ptr::null_mut(), b.cols, false).method {
+        Method::Elements => Some(false),
+        Method::Outer | Method::Swapped => Some(true),
+        Method::Inner => None,
+    }
+}
+
 /// The method by which a product is computed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Method {

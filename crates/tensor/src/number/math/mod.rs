@@ -28,6 +28,7 @@ mod tests;
 pub(crate) mod wide;
 
 use crate::machine::Isa;
+pub(crate) use f64::sin_cos_of_turns;
 pub use real::Real;
 #[cfg(test)]
 pub(crate) use tests::special_function as special;

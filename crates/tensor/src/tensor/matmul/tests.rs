@@ -1,6 +1,7 @@
+use crate::kernels::Philox;
 use crate::layout::{Shape, Strides};
 use crate::shapes;
-use crate::tensor::Tensor;
+use crate::tensor::{Float, Tensor};
 use crate::testing::{naive, panics_here};
 
 /// Returns small integers, so that products and sums are exact.
@@ -234,4 +235,54 @@ fn a_product_is_added_to_a_sum() {
     assert_eq!((sum, by_columns.t()), (draw(&[3, 4], 0), draw(&[4, 3], 0)));
     let mut batch = draw(&[2, 3, 4], 0);
     assert!(!batch.matmul_add_in_place(&draw(&[2, 3, 2], 1), &draw(&[2, 4], 2), false, false));
+}
+
+/// Small products of a batch have a loop of their own. Each product has the bits that it has alone, and the values of plain
+/// loops, for every layout of the operands.
+#[test]
+fn a_small_product_has_the_same_bits_in_a_batch_and_alone() {
+    fn agree<T: Float>([m, k, n]: [usize; 3], draw: &mut impl FnMut(&[usize]) -> Tensor<T>) {
+        let lefts = [
+            draw(&[5, m, k]),
+            draw(&[5, k, m]).transpose(1, 2),
+            draw(&[m, k, 5]).permute(&[2, 0, 1]),
+            draw(&[1, m, k]).broadcast_to([5, m, k]),
+            draw(&[9, m, 2 * k]).slice(0, None, None, -2).slice(2, 1, None, 2),
+        ];
+        let rights = [
+            draw(&[5, k, n]),
+            draw(&[5, n, k]).transpose(1, 2),
+            draw(&[5, k, n + 3]).narrow(2, 2, n),
+            draw(&[5, 1, n]).broadcast_to([5, k, n]),
+        ];
+        for (i, a) in lefts.iter().enumerate() {
+            for (j, b) in rights.iter().enumerate() {
+                let all = a.matmul(b);
+                for at in 0..5 {
+                    let name = format!("{m} × {k} × {n}, operands {i} and {j}, product {at}");
+                    let (a, b) = (a.select(0, at), b.select(0, at));
+                    assert_eq!(all.select(0, at).to_vec(), a.matmul(&b).to_vec(), "{name}");
+                }
+            }
+        }
+    }
+    let mut rng = Philox::new(2);
+    for n in [1, 2, 3, 4, 5, 6, 8, 16] {
+        for (m, k) in [
+            (1, 1),
+            (1, 5),
+            (2, 2),
+            (3, 3),
+            (4, 4),
+            (5, 7),
+            (8, 8),
+            (7, 16),
+            (16, 16),
+            (17, 4),
+            (4, 17),
+        ] {
+            agree([m, k, n], &mut |shape| Tensor::<f32>::normal_of(shape, 0.0, 1.0, &mut rng));
+            agree([m, k, n], &mut |shape| Tensor::<f64>::normal_of(shape, 0.0, 1.0, &mut rng));
+        }
+    }
 }
