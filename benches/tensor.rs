@@ -202,6 +202,14 @@ fn memory(c: &mut Criterion) {
     group.throughput(Throughput::Elements(images.numel() as u64));
     let permuted = images.permute(&[0, 2, 3, 1]);
     group.bench_function("NCHW to NHWC", |b| b.iter(|| permuted.contiguous()));
+    let pixels = bytes.narrow(0, 0, 1536).reshape(&[1024, 3, 32, 32]);
+    group.throughput(Throughput::Elements(pixels.numel() as u64));
+    let permuted = pixels.permute(&[0, 2, 3, 1]);
+    group.bench_function("NCHW to NHWC, 3 channels of u8", |b| b.iter(|| permuted.contiguous()));
+    group.throughput(Throughput::Elements(n));
+    group.bench_function("transpose u8", |b| b.iter(|| bytes.t().contiguous()));
+    group.bench_function("divide i64 by 7", |b| b.iter(|| &whole / 7));
+    group.bench_function("remainder of i64 by 7", |b| b.iter(|| whole.remainder(7)));
     let large = normal(&[1 << 24]);
     group.throughput(Throughput::Elements(1 << 24));
     group.bench_function("add 16 M", |b| b.iter(|| &large + &large));
@@ -210,6 +218,15 @@ fn memory(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1_000_000));
     group.bench_function("argmax of rows of 10", |b| b.iter(|| scores.argmax(-1, false)));
     group.bench_function("sum of rows of 10", |b| b.iter(|| scores.sum(&[-1], false)));
+    group.bench_function("variance of rows of 10", |b| b.iter(|| scores.var(&[-1], false, 0)));
+    let scores = scores.reshape(&[25_000, 40]);
+    group.bench_function("maximum of rows of 40", |b| b.iter(|| scores.max(&[-1], false)));
+    let columns = Tensor::from_fn([40], |i| (i * 7 % 40) as i64);
+    group
+        .bench_function("index_select of columns", |b| b.iter(|| scores.index_select(1, &columns)));
+    group.bench_function("index_add of columns", |b| {
+        b.iter(|| scores.index_add(1, &columns, &scores))
+    });
     group.finish();
 }
 

@@ -92,10 +92,10 @@ impl SwappedPlanes {
     /// # Safety
     /// As [`copy`].
     unsafe fn copy<T: Transpose + Send + Sync>(&self, base: *const T, out: &mut [T]) {
-        /// Rows that one thread copies at least, to leave whole tiles to the others.
-        const STRIPE: usize = 64;
         let ((height, row), (width, step)) = (self.rows, self.columns);
-        let stripes = height.div_ceil(STRIPE);
+        // Rows that one thread copies at least, to leave whole tiles, or some thousand elements, to the others.
+        let stripe = if width < 16 { 1024 } else { 64 };
+        let stripes = height.div_ceil(stripe);
         let n = out.len();
         let (base, to) = (Shared(base.cast_mut()), Shared(out.as_mut_ptr()));
         ranges(n / (height * width) * stripes, moves::<T>(n), 1, |range| {
@@ -106,8 +106,8 @@ impl SwappedPlanes {
                 if k > 0 && at % stripes == 0 {
                     (source, target) = (from.next_run(1).0, into.next_run(1).0);
                 }
-                let first = at % stripes * STRIPE;
-                let rows = STRIPE.min(height - first);
+                let first = at % stripes * stripe;
+                let rows = stripe.min(height - first);
                 // SAFETY: by the contract; the stripe lies within the layout, and each is copied once.
                 unsafe {
                     T::transpose(Transposed {
@@ -152,9 +152,11 @@ mod tests {
 
     fn check_all<T: CopyKernel + Default + PartialEq + Debug>(of: impl Fn(usize) -> T) {
         let numbers: Vec<T> = (0..40_000).map(of).collect();
-        for (rows, columns) in
-            [(1, 9), (8, 8), (7, 9), (16, 33), (70, 37), (37, 130), (200, 3), (3, 200)]
-        {
+        let tiles = [(1, 9), (8, 8), (7, 9), (16, 16), (16, 33), (35, 48), (70, 37), (37, 130)];
+        // Few rows or columns; several pieces of them.
+        let few =
+            [(2, 77), (77, 2), (200, 3), (3, 200), (33, 4), (4, 65), (5, 30), (30, 5), (1100, 3)];
+        for (rows, columns) in tiles.into_iter().chain(few) {
             let (r, c) = (rows as isize, columns as isize);
             // Transposed; with gaps between the columns; behind an offset; with rows in reverse.
             check(&numbers, &[rows, columns], &[1, r], 0);
@@ -171,6 +173,11 @@ mod tests {
             check(&numbers, &[columns, rows, 2], &[r, 1, r * c], 0);
             check(&numbers, &[1, rows, 1, columns], &[7, 1, 9, r], 0);
         }
+        // Rows of the result at distances of powers of two.
+        check(&numbers, &[20, 1024], &[1, 20], 0);
+        check(&numbers, &[35, 1024], &[1, 36], 3);
+        check(&numbers, &[9, 4096], &[1, 9], 0);
+        check(&numbers, &[17, 3, 256], &[1, 17 * 256, 17], 1);
         check(&numbers, &[0, 5], &[1, 9], 0);
         check(&numbers, &[5, 0], &[1, 9], 0);
         check(&numbers, &[], &[], 4);

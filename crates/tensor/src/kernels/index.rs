@@ -36,10 +36,8 @@ pub(crate) unsafe fn select<T: Scalar>(
                 // SAFETY: by the contract; the cursor stays within its layout, and the ranges are disjoint.
                 let out =
                     unsafe { std::slice::from_raw_parts_mut(to.get().add(done), index.len()) };
-                for (to, &i) in out.iter_mut().zip(index) {
-                    // SAFETY: as above.
-                    *to = unsafe { *base.offset(start + i as isize * step) };
-                }
+                // SAFETY: as above.
+                unsafe { pick(base.offset(start), 0, step, index, out) };
                 done += index.len();
                 first = 0;
             }
@@ -92,16 +90,35 @@ pub(crate) unsafe fn gather<T: Scalar>(
         let mut at = range.start;
         while at < range.end {
             let (start, by, n) = cursor.next_run(range.end - at);
-            for (j, &i) in index[at..at + n].iter().enumerate() {
-                // SAFETY: by the contract; the ranges are disjoint parts of the result.
-                unsafe {
-                    *to.get().add(at + j) =
-                        *base.offset(start + j as isize * by + i as isize * step);
-                }
+            // SAFETY: by the contract; the ranges are disjoint parts of the result.
+            unsafe {
+                let out = std::slice::from_raw_parts_mut(to.get().add(at), n);
+                pick(base.offset(start), by, step, &index[at..at + n], out);
             }
             at += n;
         }
     });
+}
+
+/// Reads one element for each index: number j from `from + j·by + index[j]·step`. The usual strides have loops of their
+/// own, with fewer multiplications.
+///
+/// # Safety
+/// All these elements exist, and `index` and `out` have the same length.
+#[inline(always)]
+unsafe fn pick<T: Copy>(from: *const T, by: isize, step: isize, index: &[i64], out: &mut [T]) {
+    let each = out.iter_mut().zip(index).enumerate();
+    // SAFETY: by the contract.
+    unsafe {
+        match (by, step) {
+            (0, 1) => each.for_each(|(_, (to, &i))| *to = *from.offset(i as isize)),
+            (0, _) => each.for_each(|(_, (to, &i))| *to = *from.offset(i as isize * step)),
+            (1, _) => each.for_each(|(j, (to, &i))| *to = *from.add(j).offset(i as isize * step)),
+            _ => each.for_each(|(j, (to, &i))| {
+                *to = *from.offset(j as isize * by + i as isize * step);
+            }),
+        }
+    }
 }
 
 /// Calls `meet` for each of these numbers with its offset in a tensor with these strides: the index
@@ -133,8 +150,15 @@ fn places_of<T: Copy>(
     let (mut index, mut numbers) = (&index[part.clone()], &numbers[part]);
     while !index.is_empty() {
         let (start, by, n) = cursor.next_run(index.len());
-        for (j, (&i, &x)) in index[..n].iter().zip(numbers).enumerate() {
-            meet((start + j as isize * by + i as isize * step) as usize, x);
+        let each = index[..n].iter().zip(&numbers[..n]).enumerate();
+        match (by, step) {
+            (0, 1) => each.for_each(|(_, (&i, &x))| meet((start + i as isize) as usize, x)),
+            (1, _) => each.for_each(|(j, (&i, &x))| {
+                meet((start + j as isize + i as isize * step) as usize, x);
+            }),
+            _ => each.for_each(|(j, (&i, &x))| {
+                meet((start + j as isize * by + i as isize * step) as usize, x);
+            }),
         }
         (index, numbers) = (&index[n..], &numbers[n..]);
     }
@@ -149,20 +173,25 @@ pub(crate) fn each_place_in_parallel<T: Scalar>(
     strides: &Strides,
     index: &[i64],
     numbers: &[T],
-    meet: impl Fn(usize, T) + Sync,
+    meet: impl Fn(usize, T) + Copy + Sync,
 ) {
     let [outer, ..] = shape.around(axis);
     let n = index.len();
+    // Each thread copies what `meet` has captured. Behind a reference, it would be read again after each store.
     if outer > 1 && n > 0 {
         // Numbers at different positions along the axes before `axis` have different places.
         return ranges(outer, n, 1, |blocks| {
             let part = blocks.start * (n / outer)..blocks.end * (n / outer);
-            places_of(shape, axis, strides, index, numbers, part, &mut |place, x| meet(place, x));
+            let meet = meet;
+            places_of(shape, axis, strides, index, numbers, part, &mut move |place, x| {
+                meet(place, x);
+            });
         });
     }
     // Each thread reads all numbers, and calls for those with a place among its own.
     ranges(size, n, 1, |own| {
-        each_place(shape, axis, strides, index, numbers, |place, x| {
+        let meet = meet;
+        each_place(shape, axis, strides, index, numbers, move |place, x| {
             if own.contains(&place) {
                 meet(place, x);
             }
@@ -206,6 +235,17 @@ pub(crate) fn add_rows<T: Numeric>(
                 #[inline(always)]
                 move || {
                     let mut wrapped = false;
+                    if width == 1 {
+                        for (&y, &i) in rows.iter().zip(index) {
+                            // An index before `start` wraps, and is beyond all sums, too.
+                            if let Some(x) = sums.get_mut((i as usize).wrapping_sub(start)) {
+                                let (sum, over) = x.adding(y);
+                                *x = sum;
+                                wrapped |= over;
+                            }
+                        }
+                        return wrapped;
+                    }
                     for (row, &i) in rows.chunks_exact(width).zip(index) {
                         let i = i as usize;
                         if i < start || i >= end {

@@ -15,6 +15,7 @@ mod compare;
 mod compiled;
 pub(crate) mod conv;
 mod copy;
+mod division;
 pub(crate) mod gemm;
 pub(crate) mod index;
 mod integer;

@@ -120,12 +120,13 @@ pub fn index_put(shape: &[usize], indices: &[Shape], values: &[usize]) -> ShapeR
 /// Checks that every index lies within the axis. Negative indices are errors.
 pub fn index_range(op: &str, index: &[i64], named: isize, shape: &[usize]) -> ShapeResult<()> {
     let size = shape[axis(op, named, shape)?];
-    // As `u64` a negative number is a large number, so one comparison is enough.
-    let fits = |i: i64| (i as u64) < size as u64;
-    // Without an early exit the compiler vectorises the loop.
-    if index.iter().fold(true, |all, &i| all & fits(i)) {
+    // Of an index outside the axis, itself or its distance from the last element is negative. Without an early exit and
+    // without comparisons, which vectors of the baseline lack, the compiler vectorises the loop.
+    let last = size as i64 - 1;
+    if index.iter().fold(0, |signs, &i| signs | i | last.wrapping_sub(i)) >= 0 {
         return Ok(());
     }
+    let fits = |i: i64| (i as u64) < size as u64; // a negative number is a large `u64`
     match index.iter().enumerate().find(|&(_, &i)| !fits(i)) {
         None => Ok(()),
         Some((at, i)) => Err(format!(

@@ -351,15 +351,15 @@ impl<T: Number> Tensor<T> {
         let to = self.make_mut();
         let (index, from) = (indices(&index), part.as_slice().unwrap_or_default());
         let wrapped = AtomicBool::new(false);
-        let sums = Shared(to.as_mut_ptr());
-        let add = |place: usize, x: T| {
-            debug_assert!(place < shape.numel());
+        let (sums, size, over_any) = (Shared(to.as_mut_ptr()), to.len(), &wrapped);
+        let add = move |place: usize, x: T| {
+            debug_assert!(place < size);
             // SAFETY: the index was checked, and one thread at a time has the sum at this place.
             let to = unsafe { &mut *sums.get().add(place) };
             let (sum, over) = to.adding(x);
             *to = sum;
             if over {
-                wrapped.store(true, Ordering::Relaxed);
+                over_any.store(true, Ordering::Relaxed);
             }
         };
         index::each_place_in_parallel(to.len(), of_index, axis, &strides, index, from, add);

@@ -158,7 +158,7 @@ impl<T: Element> Tensor<T> {
         let part = source.cut_to(&of_index).contiguous();
         let (mut out, from) = (self.copied(), part.as_slice().unwrap_or_default());
         let (size, to) = (shape.numel(), Shared(out.make_mut().as_mut_ptr()));
-        let write = |place: usize, x: T| {
+        let write = move |place: usize, x: T| {
             debug_assert!(place < size);
             // SAFETY: the index was checked, and one thread at a time has this place.
             unsafe { *to.get().add(place) = x }

@@ -89,6 +89,14 @@ macro_rules! unary {
                     Unary::Sin => block::sin::<T, I>(x, y, n),
                     Unary::Cos => block::cos::<T, I>(x, y, n),
                     Unary::Powi(k) if k != 2 => block::powi::<T, I>(x, y, n, k),
+                    // These powers are one operation, which rounds once.
+                    Unary::Powf(2.0) => block::map(x, y, n, #[inline(always)] |x| x * x),
+                    Unary::Powf(-1.0) => block::map(x, y, n, #[inline(always)] |x| T::K.one / x),
+                    Unary::Powf(0.5) => block::map(x, y, n, #[inline(always)] |x| {
+                        // Of -0 and -infinity, the power is positive.
+                        let low = x == T::K.neg_infinity;
+                        if low { T::K.infinity } else { (x + T::default()).sqrt::<I>() }
+                    }),
                     Unary::Powf(p) => {
                         let p = T::narrow(p);
                         block::powf::<T, I>(x, #[inline(always)] |_| p, y, n);

@@ -9,6 +9,7 @@
 
 use super::columns::{LEAF_ROWS, NARROW, columns, down, first_row, four_rows, one_row};
 use super::reducer::{Reducer, split};
+use super::several::{SHORT, along_tree, in_order};
 use super::tree::{BLOCK, LANES, LEAF};
 use crate::machine::{Isa, Kernel, dispatch, join};
 use crate::number::Numeric;
@@ -16,12 +17,7 @@ use std::array::from_fn;
 use std::marker::PhantomData;
 
 /// Number of accumulators that are processed at a time for the tail.
-const STEP: usize = 16;
-/// Rows shorter than this are reduced many at a time, one row in each lane.
-const SHORT: usize = 32;
-/// Number of rows that are reduced at a time.
-const SIDE: usize = 32;
-
+pub(super) const STEP: usize = 16;
 /// The sizes `[outer, n, inner]` of numbers in row-major order whose middle axis is reduced.
 pub(crate) type ReducedSizes = [usize; 3];
 
@@ -251,12 +247,12 @@ fn leaves<T: Numeric, R: Reducer<T>, I: Isa>(
 #[inline(always)]
 pub(super) fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
     if x.len() <= LEAF {
-        return across::<T, R>(&leaf::<T, R, I>(x, shift));
+        return across::<T, R>(&leaf::<T, R, I>(x, x.len(), shift));
     }
     let mut waiting = [[R::empty(); LANES]; LEVELS];
     let mut count = 0usize;
     for piece in x.chunks(LEAF) {
-        carry::<T, R>(&mut waiting, count, &leaf::<T, R, I>(piece, shift));
+        carry::<T, R>(&mut waiting, count, &leaf::<T, R, I>(piece, piece.len(), shift));
         count += 1;
     }
     let mut level = count.trailing_zeros() as usize;
@@ -272,31 +268,45 @@ pub(super) fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
     across::<T, R>(&sums)
 }
 
-/// Reduces at most `LEAF` numbers to accumulators.
+/// Reduces the first `n ≤ LEAF` numbers to accumulators. Numbers behind them may be read, too.
 #[inline(always)]
-fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> [T; LANES] {
+pub(super) fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], n: usize, shift: T) -> [T; LANES] {
     let mut sums = [R::empty(); LANES];
-    let rows = x.len() / LANES;
+    let rows = n / LANES;
     if rows > 0 {
         down::<T, R, I>(x, LANES, rows, |_| shift, &mut sums);
     }
     // The tail is padded, so that it is processed in vectors, too.
-    let rest = &x[rows * LANES..];
-    let mut padded = [R::empty(); LANES];
-    padded[..rest.len()].copy_from_slice(rest);
-    for (k, (sums, numbers)) in
-        sums.chunks_exact_mut(STEP).zip(padded.chunks_exact(STEP)).enumerate()
-    {
-        if k * STEP >= rest.len() {
+    let (x, rest) = (&x[rows * LANES..], n % LANES);
+    let (parts, _) = sums.as_chunks_mut::<STEP>();
+    for (k, sums) in parts.iter_mut().enumerate() {
+        if k * STEP >= rest {
             break;
         }
+        let mut padded = [R::empty(); STEP];
+        let x = first_step(&x[k * STEP..], &mut padded);
+        let mut numbers = [R::empty(); STEP];
         for lane in 0..STEP {
-            let lifted = R::lift::<I>(numbers[lane], shift);
-            let padding = k * STEP + lane >= rest.len();
-            sums[lane] = R::join(sums[lane], if padding { R::empty() } else { lifted });
+            let lifted = R::lift::<I>(x[lane], shift);
+            numbers[lane] = if k * STEP + lane < rest { lifted } else { R::empty() };
+        }
+        for lane in 0..STEP {
+            sums[lane] = R::join(sums[lane], numbers[lane]);
         }
     }
     sums
+}
+
+/// Returns the first `STEP` numbers, from `padded` if there are fewer.
+#[inline(always)]
+pub(super) fn first_step<'a, T: Copy>(x: &'a [T], padded: &'a mut [T; STEP]) -> &'a [T; STEP] {
+    x.first_chunk().unwrap_or_else(
+        #[inline(always)]
+        || {
+            padded[..x.len()].copy_from_slice(x);
+            padded
+        },
+    )
 }
 
 /// Combines the accumulators by repeated halving.
@@ -324,38 +334,15 @@ impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
     fn run<I: Isa>(self) {
         let ReduceRows { x, n, shifts, out, .. } = self;
         let shift = |i: usize| if R::SHIFTED { shifts[i] } else { T::default() };
-        // A single row, however short, is reduced along the tree of `line`.
-        if n >= SHORT || out.len() == 1 {
-            for (i, (row, out)) in x.chunks_exact(n).zip(out).enumerate() {
-                *out = block::<T, R, I>(row, shift(i));
-            }
-            return;
+        if out.len() > 1 && n < SHORT {
+            return in_order::<T, R, I>(x, n, shift, out);
         }
-        // One row in each lane.
-        let mut square = [T::default(); SHORT * SIDE];
-        let mut lane_shifts = [T::default(); SIDE];
-        for (k, (rows, out)) in x.chunks(n * SIDE).zip(out.chunks_mut(SIDE)).enumerate() {
-            let count = out.len();
-            for j in 0..n {
-                let to = &mut square[j * SIDE..][..SIDE];
-                for lane in 0..count {
-                    to[lane] = rows[lane * n + j];
-                }
-            }
-            for (lane, to) in lane_shifts[..count].iter_mut().enumerate() {
-                *to = shift(k * SIDE + lane);
-            }
-            let mut sums = [R::empty(); SIDE];
-            let (turned, _) = square.as_chunks::<SIDE>();
-            for numbers in &turned[..n] {
-                for lane in 0..SIDE {
-                    sums[lane] =
-                        R::join(sums[lane], R::lift::<I>(numbers[lane], lane_shifts[lane]));
-                }
-            }
-            for (to, from) in out.iter_mut().zip(sums) {
-                *to = from;
-            }
+        if out.len() > 1 && n <= LEAF {
+            return along_tree::<T, R, I>(x, n, shift, out);
+        }
+        // A single row, however short, is reduced along the tree of `line`.
+        for (i, (row, out)) in x.chunks_exact(n).zip(out).enumerate() {
+            *out = block::<T, R, I>(row, shift(i));
         }
     }
 }

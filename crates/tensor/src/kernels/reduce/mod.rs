@@ -8,14 +8,16 @@ mod fold;
 pub(crate) mod plain;
 mod position;
 mod reducer;
+mod several;
 mod tree;
+mod turned;
 
 use crate::machine::{Isa, Kernel, dispatch};
 use crate::number::Math;
 pub(crate) use fold::{Cut, ReducedSizes, cut};
 use fold::{across, block, fold, line, pieces};
 pub(crate) use position::positions;
-use reducer::{Exps, Max, Min, Reducer, Sum};
+use reducer::{Exps, Max, Min, Reducer, Squares, Sum};
 pub(crate) use tree::{BLOCK, LANES, LEAF};
 
 /// The extreme that a reduction takes along the reduced axis.
@@ -40,6 +42,11 @@ pub(crate) fn sum_middle<T: Math>(x: &[T], sizes: ReducedSizes, out: &mut [T]) {
 
 pub(crate) fn total<T: Math>(x: &[T]) -> T {
     line::<T, Sum>(x, T::default())
+}
+
+/// Computes the sums of the squares of the distances from these means, along the middle axis.
+pub(crate) fn squares<T: Math>(x: &[T], sizes: ReducedSizes, means: &[T], out: &mut [T]) {
+    fold::<T, Squares>(x, sizes, means, out);
 }
 
 /// Computes the log-sum-exp along the middle axis.

@@ -99,6 +99,12 @@ pub(crate) fn extremes<T: Numeric>(
     [_, n, inner]: ReducedSizes,
     out: &mut [T],
 ) {
+    if inner == 1 {
+        return match op {
+            Extremum::Max => row_extremes(x, n, out, |a, b| if b > a { b } else { a }),
+            Extremum::Min => row_extremes(x, n, out, |a, b| if b < a { b } else { a }),
+        };
+    }
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
         out.copy_from_slice(&x[..inner]);
         for row in x.chunks_exact(inner).skip(1) {
@@ -109,6 +115,13 @@ pub(crate) fn extremes<T: Numeric>(
     }
 }
 
+/// Computes the extremes of rows of `n` numbers.
+fn row_extremes<T: Numeric>(x: &[T], n: usize, out: &mut [T], join: impl Fn(T, T) -> T) {
+    for (row, out) in x.chunks_exact(n).zip(out) {
+        *out = row.iter().fold(row[0], |best, &x| join(best, x));
+    }
+}
+
 /// Computes the position of the first extreme along the middle axis, which is not empty.
 pub(crate) fn positions<T: Numeric>(
     op: Extremum,
@@ -116,6 +129,12 @@ pub(crate) fn positions<T: Numeric>(
     [_, n, inner]: ReducedSizes,
     out: &mut [i64],
 ) {
+    if inner == 1 {
+        return match op {
+            Extremum::Max => row_positions(x, n, out, |a, b| b > a),
+            Extremum::Min => row_positions(x, n, out, |a, b| b < a),
+        };
+    }
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(inner)) {
         for (column, out) in out.iter_mut().enumerate() {
             let at = |i: usize| x[i * inner + column];
@@ -124,5 +143,19 @@ pub(crate) fn positions<T: Numeric>(
             };
             *out = (1..n).fold(0, better) as i64;
         }
+    }
+}
+
+/// Computes the position of the first extreme of rows of `n` numbers.
+fn row_positions<T: Numeric>(x: &[T], n: usize, out: &mut [i64], better: impl Fn(T, T) -> bool) {
+    for (row, out) in x.chunks_exact(n).zip(out) {
+        let (mut best, mut at) = (row[0], 0);
+        for (i, &x) in row.iter().enumerate() {
+            // Without a branch, which would be foreseen badly.
+            let better = better(best, x);
+            at = if better { i } else { at };
+            best = if better { x } else { best };
+        }
+        *out = at as i64;
     }
 }

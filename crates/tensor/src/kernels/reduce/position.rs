@@ -4,8 +4,10 @@
 use super::Extremum;
 use super::fold::{ReducedSizes, fold, pieces};
 use super::reducer::{Max, Min, Reducer};
+use super::turned::{Aligned, COLUMNS, SIDE, Square};
 use crate::machine::{Isa, Kernel, dispatch, parts, simd};
 use crate::number::{Math, Numeric};
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Computes the positions of the extremes along the middle axis, which is not empty.
@@ -19,11 +21,11 @@ pub(crate) fn positions<T: Math>(op: Extremum, x: &[T], sizes: ReducedSizes, out
 fn find<T: Numeric, R: Reducer<T>>(x: &[T], sizes: ReducedSizes, out: &mut [i64]) {
     pieces(x, sizes, out, &|x, sizes, out: &mut [i64]| {
         let [_, n, inner] = sizes;
+        if inner == 1 && n <= SHORT && out.len() > 1 {
+            return dispatch(Short::<T, R> { x, n, out, reducer: PhantomData });
+        }
         let mut extremes = vec![T::default(); out.len()];
         fold::<T, R>(x, sizes, &[], &mut extremes);
-        if inner == 1 && n <= SHORT {
-            return dispatch(Short { x, n, extremes: &extremes, out });
-        }
         let planes = x.chunks_exact(n * inner).zip(extremes.chunks_exact(inner));
         for ((x, extremes), out) in planes.zip(out.chunks_exact_mut(inner)) {
             if inner == 1 {
@@ -38,52 +40,46 @@ fn find<T: Numeric, R: Reducer<T>>(x: &[T], sizes: ReducedSizes, out: &mut [i64]
 /// Rows up to this length are searched many at a time.
 const SHORT: usize = 128;
 
-/// Number of rows that are searched at a time.
-const SIDE: usize = 16;
-
-/// Searches rows of `n` numbers for the first position of their extreme. Rows are searched together from the
-/// last column to the first, so that the first position is written last.
-struct Short<'a, T> {
+/// Rows of `n` numbers, one in each lane. The extreme so far and its position are kept together.
+struct Short<'a, T, R> {
     x: &'a [T],
     n: usize,
-    extremes: &'a [T],
     out: &'a mut [i64],
+    reducer: PhantomData<R>,
 }
 
-impl<T: Numeric> Kernel for Short<'_, T> {
+impl<T: Numeric, R: Reducer<T>> Kernel for Short<'_, T, R> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Short { x, n, extremes, out } = self;
-        let groups = x.chunks(n * SIDE).zip(extremes.chunks(SIDE)).zip(out.chunks_mut(SIDE));
-        for ((rows, extremes), out) in groups {
-            if let Ok(extremes) = extremes.try_into() {
-                out.copy_from_slice(&together(rows, n, extremes));
-                continue;
+        let Short { x, n, out, .. } = self;
+        let mut square = Square::new();
+        for (k, out) in out.chunks_mut(SIDE).enumerate() {
+            let rows = &x[k * SIDE * n..];
+            let mut extremes = Aligned([T::default(); SIDE]);
+            let mut found = Aligned([0u32; SIDE]);
+            for left in (0..n).step_by(COLUMNS) {
+                let columns = COLUMNS.min(n - left);
+                square.fill(&rows[left..], n, columns, out.len());
+                if left == 0 {
+                    extremes.0 = square.0[0];
+                }
+                for (j, numbers) in square.0[..columns].iter().enumerate() {
+                    for lane in 0..SIDE {
+                        let old = extremes.0[lane];
+                        let new = R::join(old, numbers[lane]);
+                        extremes.0[lane] = new;
+                        // Of equal numbers, the first stays; after NaN, every number does.
+                        let kept = is(old, new);
+                        found.0[lane] = if kept { found.0[lane] } else { (left + j) as u32 };
+                    }
+                }
             }
-            for ((row, &extreme), out) in rows.chunks_exact(n).zip(extremes).zip(out) {
-                let at = row.iter().position(|&x| is(x, extreme));
-                *out = at.expect("the extreme is one of the elements") as i64;
+            for (out, &found) in out.iter_mut().zip(&found.0) {
+                *out = found.into();
             }
         }
     }
-}
-
-/// Searches `SIDE` rows.
-#[inline(always)]
-fn together<T: Numeric>(rows: &[T], n: usize, extremes: &[T; SIDE]) -> [i64; SIDE] {
-    let mut found = [0i64; SIDE];
-    for column in (0..n).rev() {
-        let mut numbers = [T::default(); SIDE];
-        for (lane, to) in numbers.iter_mut().enumerate() {
-            *to = rows[lane * n + column];
-        }
-        for lane in 0..SIDE {
-            let hit = is(numbers[lane], extremes[lane]);
-            found[lane] = if hit { column as i64 } else { found[lane] };
-        }
-    }
-    found
 }
 
 /// Returns whether `x` equals the extreme. NaN equals NaN here.
@@ -143,8 +139,8 @@ mod tests {
 
     #[test]
     fn positions_in_rows_agree_with_loops() {
-        for n in [1, 2, 3, 10, 31, 32, 100, SHORT, SHORT + 1, 300] {
-            for rows in [1, 15, 16, 17, 48, 70] {
+        for n in [1, 2, 3, 4, 5, 8, 10, 31, 32, 33, 100, SHORT, SHORT + 1, 300] {
+            for rows in [1, 2, 31, 32, 33, 64, 70] {
                 // Few different numbers, so that there are ties; now and then NaN, which is greatest.
                 let x: Vec<f32> = (0..n * rows)
                     .map(|i| if i % 97 == 96 { f32::NAN } else { (i * 31 % 7) as f32 })

@@ -56,6 +56,24 @@ impl<T: Math> Reducer<T> for Exps {
     }
 }
 
+/// Σ (x - shift)².
+pub(super) struct Squares;
+impl<T: Math> Reducer<T> for Squares {
+    const SHIFTED: bool = true;
+    #[inline(always)]
+    fn empty() -> T {
+        T::default()
+    }
+    #[inline(always)]
+    fn lift<I: Isa>(x: T, shift: T) -> T {
+        (x - shift) * (x - shift)
+    }
+    #[inline(always)]
+    fn join(a: T, b: T) -> T {
+        a + b
+    }
+}
+
 /// The largest number; NaN if there is one.
 pub(super) struct Max;
 impl<T: Math> Reducer<T> for Max {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::kernels::pointwise::meaning;
-use crate::testing::{panic_of, panics_here};
+use crate::testing::{EDGES, panic_of, panics_here};
 use smallvec::smallvec;
 
 /// Computes each operation with the standard library.
@@ -495,5 +495,23 @@ fn powers_have_the_same_bits_on_any_number_of_threads_and_beside_any_number() {
     }
     for (i, (a, b)) in wanted.into_iter().zip(bits(&plain)).enumerate() {
         assert!(i % 1000 == 7 || a == b, "power {i}");
+    }
+}
+
+#[test]
+fn powers_of_one_operation_agree_with_std() {
+    let near = |got: f64, wanted: f64, unit: u64| {
+        let distance = (got.to_bits() as i64).abs_diff(wanted.to_bits() as i64);
+        (got.is_nan() && wanted.is_nan()) || distance <= unit
+    };
+    for p in [2.0, -1.0, 0.5] {
+        for x in EDGES {
+            let got = Tensor::<f64>::from([x, x]).pow(p).to_vec()[0];
+            assert!(near(got, x.powf(p), 1), "{x} to the power of {p}: {got}");
+            // A unit in the last place of an `f32` is 2²⁹ units of an `f64`.
+            let (x, got) = (x as f32, Tensor::<f32>::from([x as f32; 2]).pow(p).to_vec()[0]);
+            let wanted = x.powf(p as f32);
+            assert!(near(got.into(), wanted.into(), 1 << 29), "{x} to the power of {p}: {got}");
+        }
     }
 }

@@ -64,6 +64,15 @@ impl ReducedAxes {
         groups
     }
 
+    /// Returns the sizes `[outer, n, inner]` of `x` around the reduced axes, if they are neighbours and all elements
+    /// are contiguous. The results are in the order of the kept axes.
+    pub(super) fn one_run<T: Element>(&self, x: &Tensor<T>) -> Option<ReducedSizes> {
+        let groups = self.groups();
+        let one = groups.iter().filter(|(_, chosen)| *chosen).count() == 1;
+        (one && x.is_contiguous() && self.order.is_sorted() && x.numel() > 0)
+            .then(|| last_reduced(&groups).1)
+    }
+
     /// Returns the sizes `[outer, a, b, c]` of a contiguous tensor whose second and last group of axes are reduced, if
     /// it has this form and the last group has at least `SHORTEST` elements.
     pub(super) fn two_runs(&self) -> Option<[usize; 4]> {

@@ -11,8 +11,8 @@ mod tests;
 mod truth;
 
 use super::{Element, Float, Number, Tensor};
-use crate::kernels::Program;
 use crate::kernels::reduce::{self, Extremum, plain};
+use crate::kernels::{Binary, Program};
 use crate::layout::{MAX_RANK, Shape, Sizes};
 use crate::shapes::{self, OrPanic};
 pub use axes::ReducedAxes;
@@ -200,9 +200,9 @@ impl<T: Float> Tensor<T> {
             &shapes::reduce("mean", &self.shape(), axes).or_panic(),
             keepdim,
         );
-        let count = T::of(reduction.count() as f64);
+        let count = reduction.count() as f64;
         let mut out = fitting("mean", T::sum_along(self, reduction));
-        divide(out.make_mut(), count);
+        divide(&mut out, count);
         out
     }
 
@@ -227,11 +227,20 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn var(&self, axes: &[isize], keepdim: bool, correction: usize) -> Self {
         let reduced = shapes::reduce("var", &self.shape(), axes).or_panic();
-        let count = ReducedAxes::new(self, &reduced, true).count();
-        let squares = Program::new(|[x, mean]| [(x - mean).powi(2)]);
-        let inputs = [self, &self.mean(axes, true)];
-        let mut out = squares.sum_to(&inputs, &self.shape(), &reduced.kept);
-        divide(out.make_mut(), T::of(count.saturating_sub(correction) as f64));
+        let reduction = ReducedAxes::new(self, &reduced, true);
+        let count = reduction.count();
+        let mean = self.mean(axes, true);
+        let mut out = if let Some(sizes) = reduction.one_run(self) {
+            // Without a program, which would repeat the means to the length of the rows.
+            let mut out = Tensor::empty(reduced.kept);
+            let (x, mean) = (self.as_slice(), mean.as_slice());
+            T::squares(x.unwrap_or_default(), sizes, mean.unwrap_or_default(), out.fresh_mut());
+            out
+        } else {
+            let squares = Program::new(|[x, mean]| [(x - mean).powi(2)]);
+            squares.sum_to(&[self, &mean], &self.shape(), &reduced.kept)
+        };
+        divide(&mut out, count.saturating_sub(correction) as f64);
         if keepdim { out } else { out.with_shape(reduced.dropped) }
     }
 
@@ -287,8 +296,14 @@ fn onto<T: Element>(x: &Tensor<T>, shape: Shape) -> Option<ReducedAxes> {
     Some(ReducedAxes::onto(x, chosen, shape))
 }
 
-fn divide<T: Float>(numbers: &mut [T], by: T) {
-    for x in numbers {
+fn divide<T: Float>(numbers: &mut Tensor<T>, by: f64) {
+    /// From this many numbers on, a pass with vectors is worth its preparation.
+    const MANY: usize = 64;
+    if numbers.numel() >= MANY {
+        return T::assign_number(Binary::Div, numbers, by);
+    }
+    let by = T::of(by);
+    for x in numbers.make_mut() {
         *x = *x / by;
     }
 }
@@ -344,6 +359,9 @@ pub trait ReduceKernels: Sized {
 
 /// Reductions for floating-point types only, compiled once for each type.
 pub trait FloatReduceKernels: Sized {
+    /// Computes the sums of the squares of the distances from these means, along the middle axis.
+    #[doc(hidden)]
+    fn squares(x: &[Self], sizes: [usize; 3], means: &[Self], out: &mut [Self]);
     /// Returns the log-sum-exp along axes.
     #[doc(hidden)]
     fn log_sum_exp(x: &Tensor<Self>, reduction: ReducedAxes) -> Tensor<Self>
@@ -377,6 +395,9 @@ macro_rules! floats {
             }
         }
         impl FloatReduceKernels for $t {
+            fn squares(x: &[$t], sizes: [usize; 3], means: &[$t], out: &mut [$t]) {
+                reduce::squares(x, sizes, means, out);
+            }
             fn log_sum_exp(x: &Tensor<$t>, reduction: ReducedAxes) -> Tensor<$t> {
                 if x.numel() == 0 {
                     return reduction.empty($t::NEG_INFINITY);
