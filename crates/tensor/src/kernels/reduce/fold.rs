@@ -7,7 +7,8 @@
 //! through at most `40 + log2 n` otherwise. The error of a sum is therefore at most that many units
 //! of rounding times `Σ|x|` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §4.2).
 
-use super::columns::{LEAF_ROWS, NARROW, columns, down, first_row, four_rows, one_row};
+use super::columns::{LEAF_ROWS, NARROW, columns, first_row, four_rows, one_row};
+use super::leaf::leaf;
 use super::reducer::{Reducer, split};
 use super::several::{SHORT, along_tree, in_order};
 use super::tree::{BLOCK, LANES, LEAF};
@@ -16,8 +17,6 @@ use crate::number::Numeric;
 use std::array::from_fn;
 use std::marker::PhantomData;
 
-/// Number of accumulators that are processed at a time for the tail.
-pub(super) const STEP: usize = 16;
 /// The sizes `[outer, n, inner]` of numbers in row-major order whose middle axis is reduced.
 pub(crate) type ReducedSizes = [usize; 3];
 
@@ -266,47 +265,6 @@ pub(super) fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
         count >>= 1;
     }
     across::<T, R>(&sums)
-}
-
-/// Reduces the first `n ≤ LEAF` numbers to accumulators. Numbers behind them may be read, too.
-#[inline(always)]
-pub(super) fn leaf<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], n: usize, shift: T) -> [T; LANES] {
-    let mut sums = [R::empty(); LANES];
-    let rows = n / LANES;
-    if rows > 0 {
-        down::<T, R, I>(x, LANES, rows, |_| shift, &mut sums);
-    }
-    // The tail is padded, so that it is processed in vectors, too.
-    let (x, rest) = (&x[rows * LANES..], n % LANES);
-    let (parts, _) = sums.as_chunks_mut::<STEP>();
-    for (k, sums) in parts.iter_mut().enumerate() {
-        if k * STEP >= rest {
-            break;
-        }
-        let mut padded = [R::empty(); STEP];
-        let x = first_step(&x[k * STEP..], &mut padded);
-        let mut numbers = [R::empty(); STEP];
-        for lane in 0..STEP {
-            let lifted = R::lift::<I>(x[lane], shift);
-            numbers[lane] = if k * STEP + lane < rest { lifted } else { R::empty() };
-        }
-        for lane in 0..STEP {
-            sums[lane] = R::join(sums[lane], numbers[lane]);
-        }
-    }
-    sums
-}
-
-/// Returns the first `STEP` numbers, from `padded` if there are fewer.
-#[inline(always)]
-pub(super) fn first_step<'a, T: Copy>(x: &'a [T], padded: &'a mut [T; STEP]) -> &'a [T; STEP] {
-    x.first_chunk().unwrap_or_else(
-        #[inline(always)]
-        || {
-            padded[..x.len()].copy_from_slice(x);
-            padded
-        },
-    )
 }
 
 /// Combines the accumulators by repeated halving.

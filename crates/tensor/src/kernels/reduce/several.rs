@@ -4,7 +4,7 @@
 //! `STEP` lanes, as a leaf is. Then the lanes of many rows are turned, and combined together: to combine the lanes of a single
 //! vector takes as many steps, for one row.
 
-use super::fold::{STEP, first_step, leaf};
+use super::leaf::{STEP, first_step, leaf};
 use super::reducer::Reducer;
 use super::tree::LANES;
 use super::turned::{Aligned, SIDE, Square};
