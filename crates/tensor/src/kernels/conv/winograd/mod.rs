@@ -21,7 +21,8 @@
 //! sums, because half of a subnormal number would be rounded.
 //!
 //! Images are processed in blocks of tiles that stay in the L2 cache. The pixels of a block are copied so that their channels lie
-//! side by side, which are the lanes of all vectors.
+//! side by side, which are the lanes of all vectors. The products, which need no memory outside the cache, are the time to
+//! request the pixels of the next block.
 //!
 //! **Rounding.** The rounding error of a result is bounded by a small multiple of ε Σ|w| max|d|, where the maximum is over the
 //! 4×4 pixels of the tile instead of the 3×3 of the window. Measured errors are about those of sums of products. Numbers
@@ -37,6 +38,7 @@ pub mod weight;
 use super::ConvSizes;
 use super::correlation::pieces;
 use crate::kernels::gemm::{Gemm, KernelTable, Outer, Panel, Squares, TileTransforms};
+use crate::machine::prefetch;
 use std::ops::Range;
 
 /// The positions of a tile.
@@ -44,6 +46,9 @@ const POSITIONS: usize = 16;
 /// Elements between the data of two positions, so that equal places of all positions do not share
 /// a set of the cache.
 const GAP: usize = 16;
+
+/// Numbers in a cache line. A run of pixels that begins within a line needs one line more.
+const LINE: usize = 16;
 
 /// The time of the transforms of a channel of a tile, and of a weight, in multiplications.
 const TRANSFORM: usize = 70;
@@ -186,6 +191,29 @@ impl<T: Gemm> Pixels<T> {
                     (self.kernels.pack)(&panel, row.add(from * self.lanes));
                 }
                 row.add(until * self.lanes).write_bytes(0, (width - until) * self.lanes);
+            }
+        }
+    }
+
+    /// Requests the pixels that [`read`](Self::read) will copy for a block: those of a part of the channels, one of
+    /// [`POSITIONS`] parts.
+    fn fetch(&self, block: &TileBlock, [group, groups]: [usize; 2], images: &[T], part: usize) {
+        let inside = |axis: usize, tiles: &Range<usize>| {
+            let pixel = |i: usize| i.saturating_sub(self.before[axis]).min(self.size[axis]);
+            pixel(2 * tiles.start)..pixel(2 * tiles.end + self.reach)
+        };
+        let (rows, cols) = (inside(0, &block.rows), inside(1, &block.cols));
+        let whole = cols.len() == self.size[1];
+        let (runs, len) =
+            if whole { (1, rows.len() * cols.len()) } else { (rows.len(), cols.len()) };
+        for image in block.images.clone() {
+            for channel in (part..self.channels).step_by(POSITIONS) {
+                let plane = (image * groups + group) * self.channels + channel;
+                let first = (plane * self.size[0] + rows.start) * self.size[1] + cols.start;
+                for run in 0..runs {
+                    let at = images.as_ptr().wrapping_add(first + run * self.size[1]);
+                    prefetch(at, len + LINE - 1);
+                }
             }
         }
     }
