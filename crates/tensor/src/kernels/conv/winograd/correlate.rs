@@ -2,7 +2,9 @@
 
 use super::super::ConvSizes;
 use super::super::correlation::pieces;
-use super::{GAP, POSITIONS, Pixels, TileBlock, TileProduct, Tiling, positions, transforms};
+use super::{
+    GAP, POSITIONS, Pixels, TileBlock, TileProduct, Tiling, multiply, positions, transforms,
+};
 use crate::kernels::gemm::{
     Gemm, Panel, Results, Squares, TileTransform, TileTransforms, Unpack, Use, with_buffer,
 };
@@ -247,23 +249,20 @@ impl<T: Gemm> TileCorrelation<'_, T> {
                     });
                 }
             }
-            for position in 0..POSITIONS {
-                if let Some(next) = next {
-                    self.pixels.fetch(&next.block, [next.group, g.groups], x, position);
-                }
-                let product = TileProduct {
-                    a: v.add(position * of_pixels).cast_const(),
-                    a_row: lanes,
-                    a_col: 1,
-                    b: u.add(position * g.c * maps),
-                    c: sums.add(position * of_sums),
-                    width: maps,
-                    rows: block.tiles(),
-                    k: g.c,
-                    accumulate: false,
-                };
-                product.multiply();
-            }
+            let mut requests =
+                next.map(|next| self.pixels.requests(&next.block, [next.group, g.groups], x));
+            let product = |position: usize| TileProduct {
+                a: v.add(position * of_pixels).cast_const(),
+                a_row: lanes,
+                a_col: 1,
+                b: u.add(position * g.c * maps),
+                c: sums.add(position * of_sums),
+                width: maps,
+                rows: block.tiles(),
+                k: g.c,
+                accumulate: false,
+            };
+            multiply::<T, false>(product, requests.as_mut_slice());
             let mut finite = true;
             let width = (g.out[1] - 2 * cols.start).min(2 * cols.len());
             let height = (g.out[0] - 2 * rows.start).min(2 * rows.len());

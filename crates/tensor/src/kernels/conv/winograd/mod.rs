@@ -195,26 +195,30 @@ impl<T: Gemm> Pixels<T> {
         }
     }
 
-    /// Requests the pixels that [`read`](Self::read) will copy for a block: those of a part of the channels, one of
-    /// [`POSITIONS`] parts.
-    fn fetch(&self, block: &TileBlock, [group, groups]: [usize; 2], images: &[T], part: usize) {
+    /// Returns the requests for the pixels that [`read`](Self::read) will copy for a block of a group.
+    fn requests(&self, block: &TileBlock, [group, groups]: [usize; 2], from: &[T]) -> Requests<T> {
         let inside = |axis: usize, tiles: &Range<usize>| {
             let pixel = |i: usize| i.saturating_sub(self.before[axis]).min(self.size[axis]);
             pixel(2 * tiles.start)..pixel(2 * tiles.end + self.reach)
         };
         let (rows, cols) = (inside(0, &block.rows), inside(1, &block.cols));
-        let whole = cols.len() == self.size[1];
-        let (runs, len) =
-            if whole { (1, rows.len() * cols.len()) } else { (rows.len(), cols.len()) };
-        for image in block.images.clone() {
-            for channel in (part..self.channels).step_by(POSITIONS) {
-                let plane = (image * groups + group) * self.channels + channel;
-                let first = (plane * self.size[0] + rows.start) * self.size[1] + cols.start;
-                for run in 0..runs {
-                    let at = images.as_ptr().wrapping_add(first + run * self.size[1]);
-                    prefetch(at, len + LINE - 1);
-                }
+        let (area, row) = (self.size[0] * self.size[1], self.size[1]);
+        let first = (block.images.start * groups + group) * self.channels * area;
+        let mut counts = [block.images.len(), self.channels, rows.len()];
+        let mut len = cols.len();
+        // Whole rows, planes and images follow each other.
+        for (axis, whole) in [(2, row), (1, area), (0, self.channels * area)] {
+            if len == whole && (axis > 0 || groups == 1) {
+                len *= std::mem::replace(&mut counts[axis], 1);
             }
+        }
+        Requests {
+            first: from.as_ptr().wrapping_add(first + rows.start * row + cols.start),
+            counts,
+            steps: [groups * self.channels * area, area, row],
+            len,
+            run: 0,
+            at: 0,
         }
     }
 
@@ -222,6 +226,43 @@ impl<T: Gemm> Pixels<T> {
     fn points(&self, cols: usize) -> Squares {
         let row = (self.len(cols) * self.lanes) as isize;
         Squares { row, col: self.lanes as isize, tile: 2 * self.lanes }
+    }
+}
+
+/// Runs of numbers that are requested line by line: runs `[i, j, k]` below `counts` of `len` numbers each, at
+/// `first + i*steps[0] + j*steps[1] + k*steps[2]`.
+struct Requests<T> {
+    first: *const T,
+    counts: [usize; 3],
+    steps: [usize; 3],
+    len: usize,
+    /// The run and the place in it that come next.
+    run: usize,
+    at: usize,
+}
+
+impl<T> Requests<T> {
+    /// Returns the number of lines. A run may begin within a line.
+    fn lines(&self) -> usize {
+        self.counts.iter().product::<usize>() * (self.len + LINE - 1).div_ceil(LINE)
+    }
+
+    /// Requests the next lines, at most `lines`. Returns how many are left of `lines`.
+    fn send(&mut self, mut lines: usize) -> usize {
+        let [_, b, c] = self.counts;
+        while lines > 0 && self.run < self.counts.iter().product() {
+            let place = [self.run / (b * c), self.run / c % b, self.run % c];
+            let start: usize = place.iter().zip(self.steps).map(|(i, step)| i * step).sum();
+            while lines > 0 && self.at < self.len + LINE - 1 {
+                prefetch(self.first.wrapping_add(start + self.at), LINE);
+                self.at += LINE;
+                lines -= 1;
+            }
+            if self.at >= self.len + LINE - 1 {
+                (self.run, self.at) = (self.run + 1, 0);
+            }
+        }
+        lines
     }
 }
 
@@ -239,6 +280,32 @@ fn transforms<T: Gemm>() -> &'static TileTransforms<T> {
 /// keeps the rounding error at that of the plain method. Longer chains are not faster.
 const CHAIN: usize = 32;
 
+/// Computes the products of all positions, and sends the requests meanwhile: if `OFTEN`, after each call of the micro-kernel,
+/// otherwise before the products of a position. Where each call computes few products, more work between the calls does not pay.
+///
+/// # Safety
+/// As [`TileProduct::multiply`].
+unsafe fn multiply<T: Gemm, const OFTEN: bool>(
+    product: impl Fn(usize) -> TileProduct<T>,
+    requests: &mut [Requests<T>],
+) {
+    let lines: usize = requests.iter().map(Requests::lines).sum();
+    let calls = if OFTEN { product(0).calls() } else { 1 };
+    let lines = lines.div_ceil(POSITIONS * calls);
+    for position in 0..POSITIONS {
+        if !OFTEN {
+            send(requests, lines);
+        }
+        // SAFETY: by the contract.
+        unsafe { product(position).multiply::<OFTEN>(requests, lines) };
+    }
+}
+
+/// Sends the next requests, at most `lines`.
+fn send<T>(requests: &mut [Requests<T>], lines: usize) {
+    requests.iter_mut().fold(lines, |lines, requests| requests.send(lines));
+}
+
 /// A matrix product C = A·B, or C += A·B, with B and C in rows of whole vectors.
 struct TileProduct<T> {
     a: *const T,
@@ -254,11 +321,20 @@ struct TileProduct<T> {
 }
 
 impl<T: Gemm> TileProduct<T> {
-    /// Computes the product.
+    /// Returns how often the micro-kernel is called.
+    fn calls(&self) -> usize {
+        let kernels = T::kernels();
+        let vectors = self.width / kernels.lanes;
+        let parts = vectors.div_ceil(kernels.vectors);
+        let height = kernels.outer[0][vectors.div_ceil(parts) - 1].len();
+        parts * self.rows.div_ceil(height) * self.k.div_ceil(CHAIN)
+    }
+
+    /// Computes the product. If `OFTEN`, sends some requests after each call of the micro-kernel.
     ///
     /// # Safety
     /// A has these rows and columns, B and C have k and `rows` rows.
-    unsafe fn multiply(&self) {
+    unsafe fn multiply<const OFTEN: bool>(&self, requests: &mut [Requests<T>], lines: usize) {
         let kernels = T::kernels();
         let vectors = self.width / kernels.lanes;
         let outer = &kernels.outer[usize::from(self.a_row == 1)];
@@ -281,6 +357,9 @@ impl<T: Gemm> TileProduct<T> {
                     };
                     // SAFETY: the caller's promise; the tile is a part of the product.
                     unsafe { (heights[rows.len() - 1])(&tile) };
+                    if OFTEN {
+                        send(requests, lines);
+                    }
                 }
             }
         }

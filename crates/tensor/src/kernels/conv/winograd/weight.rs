@@ -3,7 +3,7 @@
 use super::super::ConvSizes;
 use super::super::correlation::pieces;
 use super::super::weight::chunks;
-use super::{GAP, LINE, POSITIONS, Pixels, TileProduct, Tiling, positions, transforms};
+use super::{GAP, LINE, POSITIONS, Pixels, TileProduct, Tiling, multiply, positions, transforms};
 use crate::kernels::gemm::{Gemm, Squares, TileTransform, Use, with_buffer};
 use crate::machine::{Shared, cost, each_part, ranges, simd};
 
@@ -155,24 +155,22 @@ impl<T: Gemm> WeightSums<'_, T> {
                     }
                 }
             }
-            for position in 0..POSITIONS {
-                if let Some(next) = &next {
-                    self.pixels.fetch(next, [next_group, g.groups], x, position);
-                    self.gradients.fetch(next, [next_group, g.groups], gy, position);
-                }
-                let product = TileProduct {
-                    a: d.add(position * of_gradients).cast_const(),
-                    a_row: 1,
-                    a_col: self.gradients.lanes,
-                    b: v.add(position * of_pixels).cast_const(),
-                    c: sums.add(position * g.o * self.pixels.lanes),
-                    width: self.pixels.lanes,
-                    rows: g.o,
-                    k: block.tiles(),
-                    accumulate,
-                };
-                product.multiply();
-            }
+            let group = [next_group, g.groups];
+            let mut requests = next.map(|next| {
+                [self.pixels.requests(&next, group, x), self.gradients.requests(&next, group, gy)]
+            });
+            let product = |position: usize| TileProduct {
+                a: d.add(position * of_gradients).cast_const(),
+                a_row: 1,
+                a_col: self.gradients.lanes,
+                b: v.add(position * of_pixels).cast_const(),
+                c: sums.add(position * g.o * self.pixels.lanes),
+                width: self.pixels.lanes,
+                rows: g.o,
+                k: block.tiles(),
+                accumulate,
+            };
+            multiply::<T, true>(product, requests.as_mut().map_or(&mut [], |both| both));
         }
     }
 
