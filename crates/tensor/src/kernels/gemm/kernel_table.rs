@@ -2,7 +2,7 @@
 
 use super::microkernel::{self, Inner, Outer};
 use super::pack::{self, Panel};
-use super::tiles::{self, LineMap, TileTransform, TileTransforms, Unpack};
+use super::tiles::{self, LineMap, Results, TileTransform, TileTransforms, Unpack};
 use super::vector::Vector;
 use super::window::{self, Correlate, Dots, Gather, Weigh};
 
@@ -148,6 +148,13 @@ macro_rules! instruction_set {
                 unsafe { tiles::transform::<V, L, I, O>(tiles) }
             }
             $(#[$features])?
+            unsafe fn results<V: Vector>(sums: &Results<V::Scalar>) -> bool
+            where
+                V::Scalar: PartialEq,
+            {
+                unsafe { tiles::results::<V>(sums) }
+            }
+            $(#[$features])?
             unsafe fn unpack<V: Vector>(pixels: &Unpack<V::Scalar>) {
                 unsafe { tiles::unpack::<V>(pixels) }
             }
@@ -172,7 +179,7 @@ macro_rules! instruction_set {
                 winograd: Some(TileTransforms {
                     pixels: transform::<$f32, tiles::PixelLine, 4, 4>,
                     gradient: transform::<$f32, tiles::GradientLine, 2, 4>,
-                    result: transform::<$f32, tiles::SumLine, 4, 2>,
+                    results: results::<$f32>,
                     weight: transform::<$f32, tiles::WeightLine, 3, 4>,
                     weight_gradient: transform::<$f32, tiles::WeightGradientLine, 4, 3>,
                     unpack: unpack::<$p32>,

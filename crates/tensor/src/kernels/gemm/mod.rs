@@ -27,7 +27,7 @@ use crate::number::Real;
 pub use kernel_table::KernelTable;
 pub(crate) use microkernel::Outer;
 pub(crate) use pack::{Panel, Use, with_buffer};
-pub(crate) use tiles::{Squares, TileTransform, TileTransforms, Unpack};
+pub(crate) use tiles::{Results, Squares, TileTransform, TileTransforms, Unpack};
 pub(crate) use vector::Vector;
 pub(crate) use window::{Correlate, Dots, Gather, PixelRun, Weigh};
 

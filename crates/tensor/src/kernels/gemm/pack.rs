@@ -59,7 +59,8 @@ unsafe fn pack_rows<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
 }
 
 /// Packs a panel whose steps are contiguous, by transposing blocks of vectors. The blocks that share the
-/// cache lines of the panel are transposed together, along all steps, so that few lines are open at a time.
+/// cache lines of the panel are transposed together, along all steps, so that few lines are open at a time. Those that
+/// share the cache lines of the source follow each other: rows that are 4 KiB apart compete for one set of the first cache.
 #[inline(always)]
 unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scalar) {
     let &Panel { src, stride, width, valid, k, .. } = panel;
@@ -71,13 +72,15 @@ unsafe fn pack_transposed<V: Vector>(panel: &Panel<V::Scalar>, dst: *mut V::Scal
     unsafe {
         while end > 0 {
             let first = end.saturating_sub(group);
-            for p in (0..whole).step_by(V::LANES) {
+            for line in (0..whole).step_by(group * V::LANES) {
                 for block in (first..end).rev() {
-                    let w = block * V::LANES;
-                    // If no row of a block exists, the block is not read: only its address is computed.
-                    let src = src.wrapping_offset(w as isize * stride + p as isize);
-                    let dst = dst.add(p * width + w);
-                    V::transpose(src, stride, valid.saturating_sub(w), dst, width);
+                    for p in (line..whole.min(line + group * V::LANES)).step_by(V::LANES) {
+                        let w = block * V::LANES;
+                        // If no row of a block exists, the block is not read: only its address is computed.
+                        let src = src.wrapping_offset(w as isize * stride + p as isize);
+                        let dst = dst.add(p * width + w);
+                        V::transpose(src, stride, valid.saturating_sub(w), dst, width);
+                    }
                 }
             }
             end = first;

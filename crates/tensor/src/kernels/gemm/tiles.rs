@@ -75,7 +75,7 @@ impl LineMap<4, 3> for WeightGradientLine {
 pub struct TileTransforms<T> {
     pub pixels: unsafe fn(&TileTransform<T>),
     pub gradient: unsafe fn(&TileTransform<T>),
-    pub result: unsafe fn(&TileTransform<T>),
+    pub results: unsafe fn(&Results<T>) -> bool,
     pub weight: unsafe fn(&TileTransform<T>),
     pub weight_gradient: unsafe fn(&TileTransform<T>),
     pub unpack: unsafe fn(&Unpack<T>),
@@ -143,6 +143,67 @@ pub unsafe fn transform<V: Vector, L: LineMap<I, O>, const I: usize, const O: us
                 channel += V::LANES;
             }
         }
+    }
+}
+
+/// The arguments of [`results`].
+pub struct Results<T> {
+    /// From the sums at the positions to the pixels of the result.
+    pub sums: TileTransform<T>,
+    /// A number for each channel that is added to its pixels, or null.
+    pub bias: *const T,
+}
+
+/// Transforms the sums at the positions of tiles to pixels of the result, and adds the bias last: a bias that is larger than
+/// the sums is then rounded once. Returns whether all pixels are finite: then the sum of their products with zero is zero.
+#[inline(always)]
+pub unsafe fn results<V: Vector>(r: &Results<V::Scalar>) -> bool
+where
+    V::Scalar: PartialEq,
+{
+    // SAFETY: the same contract.
+    unsafe { if r.bias.is_null() { pixels::<V, false>(r) } else { pixels::<V, true>(r) } }
+}
+
+/// Computes [`results`] with or without a bias: +0 is not added to a result that is -0.
+#[inline(always)]
+unsafe fn pixels<V: Vector, const BIAS: bool>(r: &Results<V::Scalar>) -> bool
+where
+    V::Scalar: PartialEq,
+{
+    let &TileTransform { from, source, to, target, tiles, channels, ref half } = &r.sums;
+    // SAFETY: the caller promises the instructions, the points on both sides, and the bias of all channels.
+    unsafe {
+        let (half, zero) = (V::splat(half), V::zero());
+        let mut checks = [zero; 4];
+        for tile in 0..tiles {
+            let (from, to) = (from.add(tile * source.tile), to.add(tile * target.tile));
+            let mut channel = 0;
+            while channel < channels {
+                let (from, to) = (from.add(channel), to.add(channel));
+                let bias = if BIAS { V::load(r.bias.add(channel)) } else { zero };
+                let mut between = [[zero; 4]; 2];
+                for j in 0..4 {
+                    let mut column = [zero; 4];
+                    for i in 0..4 {
+                        let at = i as isize * source.row + j as isize * source.col;
+                        column[i] = V::load(from.offset(at));
+                    }
+                    [between[0][j], between[1][j]] = SumLine::apply(column, half);
+                }
+                for i in 0..2 {
+                    let row = SumLine::apply(between[i], half);
+                    for j in 0..2 {
+                        let pixel = if BIAS { row[j].plus(bias) } else { row[j] };
+                        checks[2 * i + j] = checks[2 * i + j].add_product(pixel, zero);
+                        let at = i as isize * target.row + j as isize * target.col;
+                        pixel.store(to.offset(at));
+                    }
+                }
+                channel += V::LANES;
+            }
+        }
+        V::sums(checks) == [V::Scalar::default(); 4]
     }
 }
 

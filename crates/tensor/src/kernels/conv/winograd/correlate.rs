@@ -2,11 +2,13 @@
 
 use super::super::ConvSizes;
 use super::super::correlation::pieces;
-use super::{GAP, POSITIONS, Pixels, TileBlock, TileProduct, Tiling, positions, transforms};
-use crate::kernels::gemm::{
-    Gemm, Panel, Squares, TileTransform, TileTransforms, Unpack, Use, with_buffer,
+use super::{
+    GAP, POSITIONS, Pixels, TileBlock, TileProduct, Tiling, multiply, positions, transforms,
 };
-use crate::machine::{Shared, cost, ranges, simd};
+use crate::kernels::gemm::{
+    Gemm, Panel, Results, Squares, TileTransform, TileTransforms, Unpack, Use, with_buffer,
+};
+use crate::machine::{Shared, cost, ranges};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The number of elements of the positions of a block, tiles times channels of both sides, that stay in
@@ -80,13 +82,21 @@ unsafe fn run<T: Gemm>(
     let maps = g.o.next_multiple_of(pixels.kernels.lanes);
     let tiling = Tiling::new(g, NEAR / (pixels.lanes + maps), LEAST);
     let correlation = TileCorrelation { g, pixels, maps, tiling };
-    let of_group = POSITIONS * g.c * maps;
+    let (of_weights, of_group) = (POSITIONS * g.c * maps, (POSITIONS * g.c + 1) * maps);
     let finite = AtomicBool::new(true);
     with_buffer(Use::Weights, g.groups * of_group, |buffer: *mut T| {
         for group in 0..g.groups {
             let w = &w[group * 9 * g.c * g.o..][..9 * g.c * g.o];
-            // SAFETY: the buffer has room for the weights of all groups.
-            unsafe { correlation.weights(w, weights, buffer.add(group * of_group)) };
+            // SAFETY: the buffer has room for the weights of all groups, and for the bias behind them.
+            unsafe {
+                let to = buffer.add(group * of_group);
+                correlation.weights(w, weights, to);
+                if let Some(bias) = bias {
+                    let to = to.add(of_weights);
+                    to.write_bytes(0, maps);
+                    to.copy_from_nonoverlapping(bias[group * g.o..][..g.o].as_ptr(), g.o);
+                }
+            }
         }
         let (buffer, y) = (Shared(buffer), Shared(y.as_mut_ptr()));
         let blocks = correlation.tiling.blocks();
@@ -94,13 +104,18 @@ unsafe fn run<T: Gemm>(
         ranges(g.groups * blocks, products / 8, 1, |range| {
             with_buffer(Use::Images, correlation.room(), |near: *mut T| {
                 for unit in range.clone() {
-                    let (group, block) = (unit / blocks, correlation.tiling.block(unit % blocks));
-                    let bias = bias.map(|bias| &bias[group * g.o..][..g.o]);
+                    let of = |unit| Unit {
+                        group: unit / blocks,
+                        block: correlation.tiling.block(unit % blocks),
+                    };
+                    let next = (unit + 1 < range.end).then(|| of(unit + 1));
                     // SAFETY: the images and weights of this group, room for a block, and no other call writes the
                     // pixels of this block.
                     unsafe {
-                        let u = buffer.get().add(group * of_group).cast_const();
-                        if !correlation.block(group, &block, x, u, bias, near, y.get()) {
+                        let unit = of(unit);
+                        let u = buffer.get().add(unit.group * of_group).cast_const();
+                        let bias = bias.map_or(std::ptr::null(), |_| u.add(of_weights));
+                        if !correlation.block(&unit, next.as_ref(), x, [u, bias], near, y.get()) {
                             finite.store(false, Relaxed);
                         }
                     }
@@ -109,6 +124,12 @@ unsafe fn run<T: Gemm>(
         });
     });
     finite.into_inner()
+}
+
+/// A block of tiles of a group.
+struct Unit {
+    group: usize,
+    block: TileBlock,
 }
 
 /// A convolution and how it is cut.
@@ -188,22 +209,21 @@ impl<T: Gemm> TileCorrelation<'_, T> {
         });
     }
 
-    /// Computes a block.
+    /// Computes a block, and requests the pixels of the next one. Returns whether all results are finite.
     ///
     /// # Safety
-    /// `x` and `y` have all images, `u` the weights of the group, and `near` has its room.
-    #[allow(clippy::too_many_arguments)]
+    /// `x` and `y` have all images, `u` the weights of the group, and `near` has its room. The bias has all maps, or is null.
     unsafe fn block(
         &self,
-        group: usize,
-        block: &TileBlock,
+        unit: &Unit,
+        next: Option<&Unit>,
         x: &[T],
-        u: *const T,
-        bias: Option<&[T]>,
+        [u, bias]: [*const T; 2],
         near: *mut T,
         y: *mut T,
     ) -> bool {
         let (g, maps, lanes) = (self.g, self.maps, self.pixels.lanes);
+        let &Unit { group, ref block } = unit;
         let transforms = transforms::<T>();
         let half = transforms.half;
         let [of_pixels, of_sums] = self.position();
@@ -229,34 +249,41 @@ impl<T: Gemm> TileCorrelation<'_, T> {
                     });
                 }
             }
-            for position in 0..POSITIONS {
-                let product = TileProduct {
-                    a: v.add(position * of_pixels).cast_const(),
-                    a_row: lanes,
-                    a_col: 1,
-                    b: u.add(position * g.c * maps),
-                    c: sums.add(position * of_sums),
-                    width: maps,
-                    rows: block.tiles(),
-                    k: g.c,
-                    accumulate: false,
-                };
-                product.multiply();
-            }
+            let mut requests =
+                next.map(|next| self.pixels.requests(&next.block, [next.group, g.groups], x));
+            let product = |position: usize| TileProduct {
+                a: v.add(position * of_pixels).cast_const(),
+                a_row: lanes,
+                a_col: 1,
+                b: u.add(position * g.c * maps),
+                c: sums.add(position * of_sums),
+                width: maps,
+                rows: block.tiles(),
+                k: g.c,
+                accumulate: false,
+            };
+            multiply::<T, false>(product, requests.as_mut_slice());
             let mut finite = true;
             let width = (g.out[1] - 2 * cols.start).min(2 * cols.len());
             let height = (g.out[0] - 2 * rows.start).min(2 * rows.len());
             for (i, image) in block.images.clone().enumerate() {
                 let pitch = 2 * cols.len() * maps;
                 for row in 0..rows.len() {
-                    (transforms.result)(&TileTransform {
-                        from: sums.add((i * in_image + row * cols.len()) * maps).cast_const(),
-                        source: positions(of_sums, maps),
-                        to: near.add(2 * row * pitch),
-                        target: Squares { row: pitch as isize, col: maps as isize, tile: 2 * maps },
-                        tiles: cols.len(),
-                        channels: maps,
-                        half,
+                    finite &= (transforms.results)(&Results {
+                        sums: TileTransform {
+                            from: sums.add((i * in_image + row * cols.len()) * maps).cast_const(),
+                            source: positions(of_sums, maps),
+                            to: near.add(2 * row * pitch),
+                            target: Squares {
+                                row: pitch as isize,
+                                col: maps as isize,
+                                tile: 2 * maps,
+                            },
+                            tiles: cols.len(),
+                            channels: maps,
+                            half,
+                        },
+                        bias,
                     });
                 }
                 if width < 2 * cols.len() {
@@ -266,18 +293,6 @@ impl<T: Gemm> TileCorrelation<'_, T> {
                     }
                 }
                 let pixels = height * width;
-                if let Some(bias) = bias {
-                    let results = std::slice::from_raw_parts_mut(near, pixels * maps);
-                    // Added last: a bias that is larger than the sums is then rounded once.
-                    simd(move || {
-                        for row in results.chunks_exact_mut(maps) {
-                            for (result, &bias) in row.iter_mut().zip(bias) {
-                                *result = *result + bias;
-                            }
-                        }
-                    });
-                }
-                finite &= all_finite(std::slice::from_raw_parts(near, pixels * maps));
                 let to = y.add((image * g.groups + group) * g.o * g.out_pixels());
                 let first = to.add(2 * rows.start * g.out[1] + 2 * cols.start);
                 let (run, runs) = if width == g.out[1] { (pixels, 1) } else { (width, height) };
@@ -295,23 +310,4 @@ impl<T: Gemm> TileCorrelation<'_, T> {
             finite
         }
     }
-}
-
-/// Returns whether all numbers are finite: then the sum of their products with zero is zero.
-pub fn all_finite<T: Gemm>(numbers: &[T]) -> bool {
-    let zero = T::default();
-    let sums = simd(move || {
-        let mut sums = [zero; 32];
-        let (blocks, rest) = numbers.as_chunks::<32>();
-        for block in blocks {
-            for (sum, &number) in sums.iter_mut().zip(block) {
-                *sum = *sum + number * zero;
-            }
-        }
-        for (sum, &number) in sums.iter_mut().zip(rest) {
-            *sum = *sum + number * zero;
-        }
-        sums
-    });
-    sums.iter().all(|&sum| sum == zero)
 }

@@ -21,7 +21,8 @@
 //! sums, because half of a subnormal number would be rounded.
 //!
 //! Images are processed in blocks of tiles that stay in the L2 cache. The pixels of a block are copied so that their channels lie
-//! side by side, which are the lanes of all vectors.
+//! side by side, which are the lanes of all vectors. The products, which need no memory outside the cache, are the time to
+//! request the pixels of the next block.
 //!
 //! **Rounding.** The rounding error of a result is bounded by a small multiple of ε Σ|w| max|d|, where the maximum is over the
 //! 4×4 pixels of the tile instead of the 3×3 of the window. Measured errors are about those of sums of products. Numbers
@@ -37,6 +38,7 @@ pub mod weight;
 use super::ConvSizes;
 use super::correlation::pieces;
 use crate::kernels::gemm::{Gemm, KernelTable, Outer, Panel, Squares, TileTransforms};
+use crate::machine::prefetch;
 use std::ops::Range;
 
 /// The positions of a tile.
@@ -44,6 +46,9 @@ const POSITIONS: usize = 16;
 /// Elements between the data of two positions, so that equal places of all positions do not share
 /// a set of the cache.
 const GAP: usize = 16;
+
+/// Numbers in a cache line. A run of pixels that begins within a line needs one line more.
+const LINE: usize = 16;
 
 /// The time of the transforms of a channel of a tile, and of a weight, in multiplications.
 const TRANSFORM: usize = 70;
@@ -190,10 +195,74 @@ impl<T: Gemm> Pixels<T> {
         }
     }
 
+    /// Returns the requests for the pixels that [`read`](Self::read) will copy for a block of a group.
+    fn requests(&self, block: &TileBlock, [group, groups]: [usize; 2], from: &[T]) -> Requests<T> {
+        let inside = |axis: usize, tiles: &Range<usize>| {
+            let pixel = |i: usize| i.saturating_sub(self.before[axis]).min(self.size[axis]);
+            pixel(2 * tiles.start)..pixel(2 * tiles.end + self.reach)
+        };
+        let (rows, cols) = (inside(0, &block.rows), inside(1, &block.cols));
+        let (area, row) = (self.size[0] * self.size[1], self.size[1]);
+        let first = (block.images.start * groups + group) * self.channels * area;
+        let mut counts = [block.images.len(), self.channels, rows.len()];
+        let mut len = cols.len();
+        // Whole rows, planes and images follow each other.
+        for (axis, whole) in [(2, row), (1, area), (0, self.channels * area)] {
+            if len == whole && (axis > 0 || groups == 1) {
+                len *= std::mem::replace(&mut counts[axis], 1);
+            }
+        }
+        Requests {
+            first: from.as_ptr().wrapping_add(first + rows.start * row + cols.start),
+            counts,
+            steps: [groups * self.channels * area, area, row],
+            len,
+            run: 0,
+            at: 0,
+        }
+    }
+
     /// Returns where the squares of a row of tiles are in a copy with this many tiles in a row.
     fn points(&self, cols: usize) -> Squares {
         let row = (self.len(cols) * self.lanes) as isize;
         Squares { row, col: self.lanes as isize, tile: 2 * self.lanes }
+    }
+}
+
+/// Runs of numbers that are requested line by line: runs `[i, j, k]` below `counts` of `len` numbers each, at
+/// `first + i*steps[0] + j*steps[1] + k*steps[2]`.
+struct Requests<T> {
+    first: *const T,
+    counts: [usize; 3],
+    steps: [usize; 3],
+    len: usize,
+    /// The run and the place in it that come next.
+    run: usize,
+    at: usize,
+}
+
+impl<T> Requests<T> {
+    /// Returns the number of lines. A run may begin within a line.
+    fn lines(&self) -> usize {
+        self.counts.iter().product::<usize>() * (self.len + LINE - 1).div_ceil(LINE)
+    }
+
+    /// Requests the next lines, at most `lines`. Returns how many are left of `lines`.
+    fn send(&mut self, mut lines: usize) -> usize {
+        let [_, b, c] = self.counts;
+        while lines > 0 && self.run < self.counts.iter().product() {
+            let place = [self.run / (b * c), self.run / c % b, self.run % c];
+            let start: usize = place.iter().zip(self.steps).map(|(i, step)| i * step).sum();
+            while lines > 0 && self.at < self.len + LINE - 1 {
+                prefetch(self.first.wrapping_add(start + self.at), LINE);
+                self.at += LINE;
+                lines -= 1;
+            }
+            if self.at >= self.len + LINE - 1 {
+                (self.run, self.at) = (self.run + 1, 0);
+            }
+        }
+        lines
     }
 }
 
@@ -211,6 +280,32 @@ fn transforms<T: Gemm>() -> &'static TileTransforms<T> {
 /// keeps the rounding error at that of the plain method. Longer chains are not faster.
 const CHAIN: usize = 32;
 
+/// Computes the products of all positions, and sends the requests meanwhile: if `OFTEN`, after each call of the micro-kernel,
+/// otherwise before the products of a position. Where each call computes few products, more work between the calls does not pay.
+///
+/// # Safety
+/// As [`TileProduct::multiply`].
+unsafe fn multiply<T: Gemm, const OFTEN: bool>(
+    product: impl Fn(usize) -> TileProduct<T>,
+    requests: &mut [Requests<T>],
+) {
+    let lines: usize = requests.iter().map(Requests::lines).sum();
+    let calls = if OFTEN { product(0).calls() } else { 1 };
+    let lines = lines.div_ceil(POSITIONS * calls);
+    for position in 0..POSITIONS {
+        if !OFTEN {
+            send(requests, lines);
+        }
+        // SAFETY: by the contract.
+        unsafe { product(position).multiply::<OFTEN>(requests, lines) };
+    }
+}
+
+/// Sends the next requests, at most `lines`.
+fn send<T>(requests: &mut [Requests<T>], lines: usize) {
+    requests.iter_mut().fold(lines, |lines, requests| requests.send(lines));
+}
+
 /// A matrix product C = A·B, or C += A·B, with B and C in rows of whole vectors.
 struct TileProduct<T> {
     a: *const T,
@@ -226,11 +321,20 @@ struct TileProduct<T> {
 }
 
 impl<T: Gemm> TileProduct<T> {
-    /// Computes the product.
+    /// Returns how often the micro-kernel is called.
+    fn calls(&self) -> usize {
+        let kernels = T::kernels();
+        let vectors = self.width / kernels.lanes;
+        let parts = vectors.div_ceil(kernels.vectors);
+        let height = kernels.outer[0][vectors.div_ceil(parts) - 1].len();
+        parts * self.rows.div_ceil(height) * self.k.div_ceil(CHAIN)
+    }
+
+    /// Computes the product. If `OFTEN`, sends some requests after each call of the micro-kernel.
     ///
     /// # Safety
     /// A has these rows and columns, B and C have k and `rows` rows.
-    unsafe fn multiply(&self) {
+    unsafe fn multiply<const OFTEN: bool>(&self, requests: &mut [Requests<T>], lines: usize) {
         let kernels = T::kernels();
         let vectors = self.width / kernels.lanes;
         let outer = &kernels.outer[usize::from(self.a_row == 1)];
@@ -253,6 +357,9 @@ impl<T: Gemm> TileProduct<T> {
                     };
                     // SAFETY: the caller's promise; the tile is a part of the product.
                     unsafe { (heights[rows.len() - 1])(&tile) };
+                    if OFTEN {
+                        send(requests, lines);
+                    }
                 }
             }
         }

@@ -247,6 +247,33 @@ fn results_that_are_not_finite_are_reported() {
     }
 }
 
+/// Without padding, a corner of an image is a part of one pixel of the result alone.
+#[test]
+fn a_corner_that_is_not_finite_is_reported() {
+    let g = &sizes([1, 1, 8, 8], [6, 6], [(0, 0); 2]);
+    let [x, w, gy] = operands(g, fractions);
+    for corner in [0, 7, 56, 63] {
+        for special in [f32::NAN, f32::INFINITY] {
+            let mut x = x.clone();
+            x[64 * 3 + corner] = special;
+            let finite = all(g, [&x, &w, &gy], None).map(|(_, finite)| finite);
+            assert_eq!(finite, [false, true, false], "{corner} {special}");
+        }
+    }
+}
+
+/// The adjoint in the weight is cut into chunks, which are added in one order.
+#[test]
+fn the_weight_has_the_same_bits_on_any_number_of_threads() {
+    let g = &sizes([16, 1, 32, 32], [16, 16], [(1, 1); 2]);
+    let operands = operands(g, fractions);
+    let [one, three] = [1, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| all(g, [&operands[0], &operands[1], &operands[2]], None))
+    });
+    assert!(one == three);
+}
+
 /// The method is used for the layers that it was made for, and not for small ones.
 #[test]
 fn the_method_is_used_where_it_pays() {

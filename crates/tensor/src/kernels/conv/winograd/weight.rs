@@ -3,14 +3,13 @@
 use super::super::ConvSizes;
 use super::super::correlation::pieces;
 use super::super::weight::chunks;
-use super::correlate::all_finite;
-use super::{GAP, POSITIONS, Pixels, TileBlock, TileProduct, Tiling, positions, transforms};
+use super::{GAP, LINE, POSITIONS, Pixels, TileProduct, Tiling, multiply, positions, transforms};
 use crate::kernels::gemm::{Gemm, Squares, TileTransform, Use, with_buffer};
-use crate::machine::{Shared, cost, ranges};
+use crate::machine::{Shared, cost, each_part, ranges, simd};
 
 /// The number of elements of the positions of a block, tiles times channels of both sides, that stay in
 /// the cache.
-const NEAR: usize = 1 << 13;
+const NEAR: usize = 1 << 12;
 /// Minimum number of tiles of a block, because each block reads and writes the sums of all weights.
 const LEAST: usize = 128;
 
@@ -46,10 +45,9 @@ pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) -> bo
                         unsafe {
                             let to = shared.get().add(chunk * sums);
                             for (i, block) in blocks.enumerate() {
-                                let block = plan.tiling.block(block);
                                 for group in 0..g.groups {
                                     let to = to.add(group * plan.group());
-                                    plan.add(group, &block, [x, gy], near, to, i > 0);
+                                    plan.add(group, block, [x, gy], near, to, i > 0);
                                 }
                             }
                         }
@@ -60,11 +58,16 @@ pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) -> bo
         // SAFETY: the buffer has this length, and was written.
         let (total, others) =
             unsafe { std::slice::from_raw_parts_mut(buffer, chunks * sums) }.split_at_mut(sums);
-        for other in others.chunks(sums) {
-            for (total, &other) in total.iter_mut().zip(other) {
-                *total = *total + other;
+        each_part(total, 1, cost(&[chunks, sums]), LINE, |range, total| {
+            for other in others.chunks(sums) {
+                let (other, total) = (&other[range.clone()], &mut *total);
+                simd(move || {
+                    for (total, &other) in total.iter_mut().zip(other) {
+                        *total = *total + other;
+                    }
+                });
             }
-        }
+        });
         for (total, gw) in total.chunks(plan.group()).zip(gw.chunks_mut(9 * g.c * g.o)) {
             plan.weights(total, gw);
         }
@@ -104,14 +107,14 @@ impl<T: Gemm> WeightSums<'_, T> {
         self.image() + POSITIONS * (pixels + gradients)
     }
 
-    /// Adds the products of a block to `sums`, or writes them there.
+    /// Adds the products of a block to `sums`, or writes them there. Requests the numbers of the next group or block.
     ///
     /// # Safety
     /// `x` and `gy` have all images, `near` has its room, and `sums` the sums of a group.
     unsafe fn add(
         &self,
         group: usize,
-        block: &TileBlock,
+        number: usize,
         [x, gy]: [&[T]; 2],
         near: *mut T,
         sums: *mut T,
@@ -119,6 +122,10 @@ impl<T: Gemm> WeightSums<'_, T> {
     ) {
         let g = self.g;
         let transforms = transforms::<T>();
+        let block = self.tiling.block(number);
+        let last = group + 1 == g.groups;
+        let (next_group, next) = if last { (0, number + 1) } else { (group + 1, number) };
+        let next = (next < self.tiling.blocks()).then(|| self.tiling.block(next));
         let [of_pixels, of_gradients] = self.position();
         let (rows, cols) = (block.rows.clone(), block.cols.clone());
         let v = near.wrapping_add(self.image());
@@ -148,47 +155,74 @@ impl<T: Gemm> WeightSums<'_, T> {
                     }
                 }
             }
-            for position in 0..POSITIONS {
-                let product = TileProduct {
-                    a: d.add(position * of_gradients).cast_const(),
-                    a_row: 1,
-                    a_col: self.gradients.lanes,
-                    b: v.add(position * of_pixels).cast_const(),
-                    c: sums.add(position * g.o * self.pixels.lanes),
-                    width: self.pixels.lanes,
-                    rows: g.o,
-                    k: block.tiles(),
-                    accumulate,
-                };
-                product.multiply();
-            }
+            let group = [next_group, g.groups];
+            let mut requests = next.map(|next| {
+                [self.pixels.requests(&next, group, x), self.gradients.requests(&next, group, gy)]
+            });
+            let product = |position: usize| TileProduct {
+                a: d.add(position * of_gradients).cast_const(),
+                a_row: 1,
+                a_col: self.gradients.lanes,
+                b: v.add(position * of_pixels).cast_const(),
+                c: sums.add(position * g.o * self.pixels.lanes),
+                width: self.pixels.lanes,
+                rows: g.o,
+                k: block.tiles(),
+                accumulate,
+            };
+            multiply::<T, true>(product, requests.as_mut().map_or(&mut [], |both| both));
         }
     }
 
     /// Transforms the sums of a group to weights.
     fn weights(&self, sums: &[T], gw: &mut [T]) {
         let (g, lanes, transforms) = (self.g, self.pixels.lanes, transforms::<T>());
-        with_buffer(Use::Images, 9 * lanes, |taps: *mut T| {
-            for (map, gw) in gw.chunks_mut(9 * g.c).enumerate() {
-                // SAFETY: a row of the sums at each position, and room for nine taps of all channels.
-                let taps = unsafe {
-                    (transforms.weight_gradient)(&TileTransform {
-                        from: sums[map * lanes..].as_ptr(),
-                        source: positions(g.o * lanes, lanes),
-                        to: taps,
-                        target: Squares { row: 3 * lanes as isize, col: lanes as isize, tile: 0 },
-                        tiles: 1,
-                        channels: lanes,
-                        half: transforms.half,
-                    });
-                    std::slice::from_raw_parts(taps, 9 * lanes)
-                };
-                for (channel, gw) in gw.chunks_mut(9).enumerate() {
-                    for (tap, gw) in gw.iter_mut().enumerate() {
-                        *gw = taps[tap * lanes + channel];
+        each_part(gw, 9 * g.c, cost(&[POSITIONS, g.c, g.o]), 1, |maps, gw| {
+            with_buffer(Use::Images, 9 * lanes, |taps: *mut T| {
+                for (map, gw) in maps.clone().zip(gw.chunks_mut(9 * g.c)) {
+                    // SAFETY: a row of the sums at each position, and room for nine taps of all channels.
+                    let taps = unsafe {
+                        (transforms.weight_gradient)(&TileTransform {
+                            from: sums[map * lanes..].as_ptr(),
+                            source: positions(g.o * lanes, lanes),
+                            to: taps,
+                            target: Squares {
+                                row: 3 * lanes as isize,
+                                col: lanes as isize,
+                                tile: 0,
+                            },
+                            tiles: 1,
+                            channels: lanes,
+                            half: transforms.half,
+                        });
+                        std::slice::from_raw_parts(taps, 9 * lanes)
+                    };
+                    for (channel, gw) in gw.chunks_mut(9).enumerate() {
+                        for (tap, gw) in gw.iter_mut().enumerate() {
+                            *gw = taps[tap * lanes + channel];
+                        }
                     }
                 }
-            }
+            });
         });
     }
+}
+
+/// Returns whether all numbers are finite: then the sum of their products with zero is zero.
+fn all_finite<T: Gemm>(numbers: &[T]) -> bool {
+    let zero = T::default();
+    let sums = simd(move || {
+        let mut sums = [zero; 32];
+        let (blocks, rest) = numbers.as_chunks::<32>();
+        for block in blocks {
+            for (sum, &number) in sums.iter_mut().zip(block) {
+                *sum = *sum + number * zero;
+            }
+        }
+        for (sum, &number) in sums.iter_mut().zip(rest) {
+            *sum = *sum + number * zero;
+        }
+        sums
+    });
+    sums.iter().all(|&sum| sum == zero)
 }
