@@ -3,6 +3,7 @@
 //! Rows below [`SHORT`] are turned to columns, and combined number by number. Of longer rows, each is first combined to
 //! `STEP` lanes, as a leaf is. Then the lanes of many rows are turned, and combined together: to combine the lanes of a single
 //! vector takes as many steps, for one row.
+#![allow(clippy::needless_range_loop)] // the indices are the numbers of lanes
 
 use super::fold::{STEP, first_step, leaf};
 use super::reducer::Reducer;
