@@ -5,6 +5,7 @@
 
 mod columns;
 mod fold;
+mod leaf;
 pub(crate) mod plain;
 mod position;
 mod reducer;
