@@ -225,7 +225,7 @@ fn memory(c: &mut Criterion) {
     group
         .bench_function("index_select of columns", |b| b.iter(|| scores.index_select(1, &columns)));
     group.bench_function("index_add of columns", |b| {
-        b.iter(|| scores.index_add(1, &columns, &scores))
+        b.iter(|| scores.index_add(1, &columns, &scores));
     });
     group.finish();
 }

@@ -63,7 +63,7 @@ impl Division for i64 {
     fn quotient(self, by: Wide) -> i64 {
         let product = u128::from(self.unsigned_abs()) * u128::from(by.factor);
         let size = ((product >> 64) as u64 >> by.shift) as i64;
-        if (self < 0) != by.negative { -size } else { size }
+        if (self < 0) == by.negative { size } else { -size }
     }
     #[inline(always)]
     fn rest(self, quotient: i64, divisor: i64) -> i64 {
@@ -119,6 +119,7 @@ short! {
 }
 
 /// Divides each element of `a` by that of `b`. Returns whether every result exists and fits the type.
+#[allow(clippy::needless_bitwise_bool)] // a loop with an early exit does not vectorise
 pub(super) fn divide<T: Division>(part: Part, a: &[T], b: &[T], out: &mut [T]) -> bool {
     let blocks = a.chunks(BLOCK).zip(b.chunks(BLOCK)).zip(out.chunks_mut(BLOCK));
     let mut valid = true;

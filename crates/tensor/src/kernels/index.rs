@@ -107,15 +107,17 @@ pub(crate) unsafe fn gather<T: Scalar>(
 /// All these elements exist, and `index` and `out` have the same length.
 #[inline(always)]
 unsafe fn pick<T: Copy>(from: *const T, by: isize, step: isize, index: &[i64], out: &mut [T]) {
-    let each = out.iter_mut().zip(index).enumerate();
+    let each = out.iter_mut().zip(index);
     // SAFETY: by the contract.
     unsafe {
         match (by, step) {
-            (0, 1) => each.for_each(|(_, (to, &i))| *to = *from.offset(i as isize)),
-            (0, _) => each.for_each(|(_, (to, &i))| *to = *from.offset(i as isize * step)),
-            (1, _) => each.for_each(|(j, (to, &i))| *to = *from.add(j).offset(i as isize * step)),
-            _ => each.for_each(|(j, (to, &i))| {
-                *to = *from.offset(j as isize * by + i as isize * step);
+            (0, 1) => each.for_each(|(to, &i)| *to = *from.offset(i as isize)),
+            (0, _) => each.for_each(|(to, &i)| *to = *from.offset(i as isize * step)),
+            (1, _) => each.zip(0..).for_each(|((to, &i), j)| {
+                *to = *from.offset(j + i as isize * step);
+            }),
+            _ => each.zip(0..).for_each(|((to, &i), j)| {
+                *to = *from.offset(j * by + i as isize * step);
             }),
         }
     }
@@ -150,14 +152,14 @@ fn places_of<T: Copy>(
     let (mut index, mut numbers) = (&index[part.clone()], &numbers[part]);
     while !index.is_empty() {
         let (start, by, n) = cursor.next_run(index.len());
-        let each = index[..n].iter().zip(&numbers[..n]).enumerate();
+        let each = index[..n].iter().zip(&numbers[..n]);
         match (by, step) {
-            (0, 1) => each.for_each(|(_, (&i, &x))| meet((start + i as isize) as usize, x)),
-            (1, _) => each.for_each(|(j, (&i, &x))| {
-                meet((start + j as isize + i as isize * step) as usize, x);
+            (0, 1) => each.for_each(|(&i, &x)| meet((start + i as isize) as usize, x)),
+            (1, _) => each.zip(start..).for_each(|((&i, &x), first)| {
+                meet((first + i as isize * step) as usize, x);
             }),
-            _ => each.for_each(|(j, (&i, &x))| {
-                meet((start + j as isize * by + i as isize * step) as usize, x);
+            _ => each.zip(0..).for_each(|((&i, &x), j)| {
+                meet((start + j * by + i as isize * step) as usize, x);
             }),
         }
         (index, numbers) = (&index[n..], &numbers[n..]);
@@ -177,12 +179,11 @@ pub(crate) fn each_place_in_parallel<T: Scalar>(
 ) {
     let [outer, ..] = shape.around(axis);
     let n = index.len();
-    // Each thread copies what `meet` has captured. Behind a reference, it would be read again after each store.
+    // Each thread copies `meet`. What it has captured would be read again after each store behind a reference.
     if outer > 1 && n > 0 {
         // Numbers at different positions along the axes before `axis` have different places.
         return ranges(outer, n, 1, |blocks| {
             let part = blocks.start * (n / outer)..blocks.end * (n / outer);
-            let meet = meet;
             places_of(shape, axis, strides, index, numbers, part, &mut move |place, x| {
                 meet(place, x);
             });
@@ -190,7 +191,6 @@ pub(crate) fn each_place_in_parallel<T: Scalar>(
     }
     // Each thread reads all numbers, and calls for those with a place among its own.
     ranges(size, n, 1, |own| {
-        let meet = meet;
         each_place(shape, axis, strides, index, numbers, move |place, x| {
             if own.contains(&place) {
                 meet(place, x);

@@ -4,10 +4,10 @@
 //! the line when it is no longer in the cache. A *tile* is a square of L×L elements, where L elements fill a vector: L
 //! vectors are read along the rows of the source, transposed in registers, and written along the rows of the result. So
 //! each line is read once and written once.
-
 //!
 //! A matrix of up to four rows or columns has no tiles. A loop over its few numbers of constant length becomes shuffles:
 //! images whose channels lie side by side are such matrices.
+#![allow(clippy::needless_range_loop)] // the indices are the numbers of rows and columns
 
 #[cfg(target_arch = "x86_64")]
 use super::gemm::Vector;
@@ -216,7 +216,6 @@ impl Tile for __m128i {
     type Element = u8;
     const SIDE: usize = 16;
     #[inline(always)]
-    #[allow(clippy::needless_range_loop)] // the indices are the numbers of rows
     unsafe fn turn(source: *const u8, step: isize, target: *mut u8, row: usize) {
         // SAFETY: by the contract.
         unsafe {
@@ -262,9 +261,9 @@ impl<V: Tile> Kernel for Tiles<V> {
         let line = LINE / size_of::<V::Element>();
         let crowded = row * size_of::<V::Element>() % (2 * WAYS * PERIOD / line) == 0;
         if crowded && line > WAYS {
-            self.blocks(whole)
+            self.blocks(whole);
         } else {
-            self.groups(whole)
+            self.groups(whole);
         }
         whole
     }

@@ -1,4 +1,4 @@
-//! Leaves of the tree: a few neighbouring numbers, which become `LANES` accumulators.
+//! Leaves of the tree: up to `LEAF` numbers, added to `LANES` accumulators.
 
 use super::columns::down;
 use super::reducer::Reducer;

@@ -1,5 +1,6 @@
 //! The positions of extremes: `argmax` and `argmin`. The extreme is computed first, at full speed;
-//! then the first element that equals it is located.
+//! then the first element that equals it is located. Of short rows, many are searched at a time, in one pass.
+#![allow(clippy::needless_range_loop)] // the indices are the numbers of lanes
 
 use super::Extremum;
 use super::fold::{ReducedSizes, fold, pieces};

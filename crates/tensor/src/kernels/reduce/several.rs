@@ -3,6 +3,7 @@
 //! Rows below [`SHORT`] are turned to columns, and combined number by number. Of longer rows, each is first combined to
 //! `STEP` lanes, as a leaf is. Then the lanes of many rows are turned, and combined together: to combine the lanes of a single
 //! vector takes as many steps, for one row.
+#![allow(clippy::needless_range_loop)] // the indices are the numbers of lanes
 
 use super::leaf::{STEP, first_step, leaf};
 use super::reducer::Reducer;
@@ -114,91 +115,4 @@ fn steps<T: Numeric, R: Reducer<T>, I: Isa, const C: usize>(
         };
     }
     sums
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::fold::{fold, line};
-    use super::super::reducer::{Max, Min, Squares, Sum};
-    use super::super::tree::LEAF;
-    use super::*;
-    use crate::machine::Baseline;
-
-    /// A row has the same sum whether it is reduced alone or beside others, and short rows are summed in order.
-    #[test]
-    fn rows_beside_others_have_the_bits_of_single_rows() {
-        fn check<T: Numeric, R: Reducer<T>>(of: impl Fn(usize) -> T, bits: impl Fn(T) -> u64) {
-            let lengths = (1..=132).chain([255, 256, 1000, LEAF - 1, LEAF, LEAF + 1, LEAF + 70]);
-            for n in lengths {
-                for rows in [2, SIDE - 1, SIDE, SIDE + 1, 2 * SIDE + 7] {
-                    let x: Vec<T> = (0..n * rows).map(&of).collect();
-                    let shifts: Vec<T> = (0..rows)
-                        .map(|i| of(3 * i))
-                        .take(if R::SHIFTED { rows } else { 0 })
-                        .collect();
-                    let mut out = vec![T::default(); rows];
-                    fold::<T, R>(&x, [rows, n, 1], &shifts, &mut out);
-                    for (i, row) in x.chunks(n).enumerate() {
-                        let shift = shifts.get(i).copied().unwrap_or_default();
-                        let wanted = if n < SHORT {
-                            row.iter().fold(R::empty(), |sum, &x| {
-                                R::join(sum, R::lift::<Baseline>(x, shift))
-                            })
-                        } else {
-                            line::<T, R>(row, shift)
-                        };
-                        assert_eq!(bits(out[i]), bits(wanted), "row {i} of {rows}, {n} numbers");
-                    }
-                }
-            }
-        }
-        let x = |i: usize| match i % 1013 {
-            5 => f64::NAN,
-            6..9 => f64::INFINITY,
-            500..640 => -0.0,
-            _ => (i as f64 * 0.37).sin(),
-        };
-        let bits = |x: f64| if x.is_nan() { 1 } else { x.to_bits() };
-        check::<f64, Sum>(x, bits);
-        check::<f64, Squares>(x, bits);
-        check::<f64, Max>(x, bits);
-        check::<f64, Min>(x, bits);
-        check::<f32, Sum>(|i| x(i) as f32, |x| bits(x.into()));
-        check::<f32, Squares>(|i| x(i) as f32, |x| bits(x.into()));
-        check::<f32, Max>(|i| x(i) as f32, |x| bits(x.into()));
-        check::<f32, Min>(|i| x(i) as f32, |x| bits(x.into()));
-    }
-
-    /// Also the order of the additions in a row is that of plain loops.
-    #[test]
-    fn rows_are_summed_along_the_tree() {
-        for n in [SHORT, 33, 47, 48, 49, 63, 64, 65, 100, 127, 128, 130, 200, 300] {
-            let x: Vec<f32> = (0..n * 40).map(|i| (i as f32 * 0.37).sin()).collect();
-            let mut out = vec![0.0; 40];
-            fold::<f32, Sum>(&x, [40, n, 1], &[], &mut out);
-            for (row, sum) in x.chunks(n).zip(out) {
-                let mut lanes = [0.0f32; LANES];
-                let (rows, rest) = row.as_chunks::<LANES>();
-                for lane in 0..LANES {
-                    let at = |r: usize| rows[r][lane];
-                    let mut r = 1;
-                    lanes[lane] = if rows.is_empty() { 0.0 } else { at(0) };
-                    while r + 4 <= rows.len() {
-                        lanes[lane] += (at(r) + at(r + 1)) + (at(r + 2) + at(r + 3));
-                        r += 4;
-                    }
-                    for r in r..rows.len() {
-                        lanes[lane] += at(r);
-                    }
-                    lanes[lane] += rest.get(lane).copied().unwrap_or_default();
-                }
-                for half in [32, 16, 8, 4, 2, 1] {
-                    for lane in 0..half {
-                        lanes[lane] += lanes[lane + half];
-                    }
-                }
-                assert_eq!(sum, lanes[0], "{n}");
-            }
-        }
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Short rows have too few numbers for vectors along them, and combining the lanes of a vector takes several steps for
 //! each row. Turned, many rows are combined by the instructions that one takes.
+#![allow(clippy::needless_range_loop)] // the indices are the numbers of lanes and columns
 
 use crate::number::Scalar;
 #[cfg(target_arch = "x86_64")]

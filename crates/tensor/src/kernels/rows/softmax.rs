@@ -7,8 +7,10 @@
 
 use super::{LONGEST, sums};
 use crate::kernels::reduce::{self, ReducedSizes};
+use crate::kernels::transpose::{Transpose, Transposed};
 use crate::machine::{Isa, Kernel, Shared, cost, dispatch, each_part, ranges};
 use crate::number::Math;
+use std::hint::black_box;
 use std::marker::PhantomData;
 
 /// The number of lines that are computed side by side.
@@ -17,6 +19,8 @@ const LANES: usize = 32;
 const SHORT: usize = 48;
 /// The number of terms that a lane adds one after the other.
 const RUN: usize = 128;
+/// The greatest alignment of a vector, in bytes.
+const LINE: usize = 64;
 /// A step costs about this many steps of a pointwise operation: an exponential.
 const COST: usize = 4;
 
@@ -24,7 +28,7 @@ const COST: usize = 4;
 type Across<T> = [T; LANES];
 
 /// Computes softmax, or its logarithm, along the middle axis.
-pub(crate) fn softmax<T: Math>(log: bool, x: &[T], sizes: ReducedSizes, out: &mut [T]) {
+pub(crate) fn softmax<T: Math + Transpose>(log: bool, x: &[T], sizes: ReducedSizes, out: &mut [T]) {
     if log {
         lines::<T, LogSoftmax>([x, x], sizes, out);
     } else {
@@ -34,7 +38,7 @@ pub(crate) fn softmax<T: Math>(log: bool, x: &[T], sizes: ReducedSizes, out: &mu
 
 /// Computes the gradient of softmax, or of its logarithm, along the middle axis, from the gradient of the result
 /// `gy` and the result `y`.
-pub(crate) fn softmax_gradient<T: Math>(
+pub(crate) fn softmax_gradient<T: Math + Transpose>(
     log: bool,
     gy: &[T],
     y: &[T],
@@ -85,8 +89,11 @@ impl<T: Copy> LineGroups<T> {
     /// There is a group j, and the caller may write it.
     #[inline(always)]
     unsafe fn set(self, j: usize, numbers: Across<T>) {
-        // SAFETY: as above.
-        unsafe { self.at.add(j * self.stride).cast::<Across<T>>().write_unaligned(numbers) }
+        // SAFETY: as above. The compiler must not see that the groups have equal distances: it would scatter each lane
+        // of several groups instead of storing the lanes of one group.
+        unsafe {
+            black_box(self.at.add(j * self.stride)).cast::<Across<T>>().write_unaligned(numbers);
+        }
     }
 }
 
@@ -332,7 +339,7 @@ impl<T: Math> OfLine<T> for LogGradient {
 }
 
 /// Computes all lines, on several threads if there are many numbers.
-fn lines<T: Math, F: OfLine<T>>(x: [&[T]; 2], sizes: ReducedSizes, out: &mut [T]) {
+fn lines<T: Math + Transpose, F: OfLine<T>>(x: [&[T]; 2], sizes: ReducedSizes, out: &mut [T]) {
     let [outer, n, inner] = sizes;
     let count = outer * inner;
     if out.is_empty() {
@@ -383,7 +390,7 @@ struct SideBySide<'a, T, F> {
     function: PhantomData<F>,
 }
 
-impl<T: Math, F: OfLine<T>> Kernel for SideBySide<'_, T, F> {
+impl<T: Math + Transpose, F: OfLine<T>> Kernel for SideBySide<'_, T, F> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -408,12 +415,26 @@ impl<T: Math, F: OfLine<T>> Kernel for SideBySide<'_, T, F> {
             // Fewer neighbours than lanes: the lines are transposed into groups.
             let count = LANES.min(end - line);
             let count = if inner >= LANES { here } else { count };
+            // Whole groups of rows are a matrix, whose columns are the rows.
+            let whole = inner == 1 && count == LANES;
             let mut bases = [0; LANES];
-            for (l, base) in bases[..count].iter_mut().enumerate() {
-                *base = (line + l) / inner * n * inner + (line + l) % inner;
+            if !whole {
+                for (l, base) in bases[..count].iter_mut().enumerate() {
+                    *base = (line + l) / inner * n * inner + (line + l) % inner;
+                }
             }
-            scratch.resize(2 * n * LANES, T::default());
+            // At the start of a line of the cache: a vector that crosses a line is stored and loaded twice.
+            scratch.resize(2 * n * LANES + LINE, T::default());
+            let start = scratch.as_ptr().align_offset(LINE).min(LINE);
+            let scratch = &mut scratch[start..start + 2 * n * LANES];
             for (x, to) in x.iter().zip(scratch.chunks_exact_mut(n * LANES)).take(F::OPERANDS) {
+                if whole {
+                    let (source, target) = (x[base..base + n * LANES].as_ptr(), to.as_mut_ptr());
+                    let (step, row, sizes) = (n as isize, LANES, [n, LANES]);
+                    // SAFETY: both have n · LANES numbers.
+                    unsafe { T::transpose(Transposed { source, step, target, row, sizes }) };
+                    continue;
+                }
                 for (j, to) in to.chunks_exact_mut(LANES).enumerate() {
                     for (to, base) in to.iter_mut().zip(&bases[..count]) {
                         *to = x[base + j * inner];
@@ -425,6 +446,14 @@ impl<T: Math, F: OfLine<T>> Kernel for SideBySide<'_, T, F> {
             let second = LineGroups { at: at.wrapping_add(n * LANES), stride: LANES };
             // SAFETY: the scratch block has room for n groups of each operand.
             unsafe { F::across::<I>([rows, second], n, rows) };
+            if whole {
+                let (source, target) = (scratch.as_ptr(), out.get().wrapping_add(base));
+                let (step, row, sizes) = (LANES as isize, n, [LANES, n]);
+                // SAFETY: as below.
+                unsafe { T::transpose(Transposed { source, step, target, row, sizes }) };
+                line += count;
+                continue;
+            }
             for (j, from) in scratch[..n * LANES].chunks_exact(LANES).enumerate() {
                 for (&y, base) in from.iter().zip(&bases[..count]) {
                     // SAFETY: only this call writes these lines, and `out` is as long as `x`.
