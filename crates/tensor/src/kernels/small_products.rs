@@ -68,10 +68,7 @@ impl<T: Math> SmallProducts<'_, T> {
         // SAFETY: by the contract.
         unsafe {
             if self.fused {
-                self.rows::<N>(
-                    #[inline(always)]
-                    |x, y, sum| x.fma::<I>(y, sum),
-                );
+                self.rows::<N>(T::fma::<I>);
             } else {
                 self.rows::<N>(
                     #[inline(always)]
