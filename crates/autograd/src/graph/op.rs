@@ -234,9 +234,9 @@ pub(crate) enum ConvOp {
 /// A selection by index, or its adjoint.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum IndexOp {
-    /// y[…, i, …] = x[…, index[i], …]
+    /// y[…, i, …] = x[…, index[i], …]; i stands for all axes of the index
     IndexSelect { axis: u8 },
-    /// y[…, index[i], …] += x[…, i, …], where y is zero at first
+    /// y[…, index[i], …] += x[…, i, …], where y is zero at first; i stands for all axes of the index
     IndexAdd { axis: u8 },
     /// y[…, i, …] = x[…, index[…, i, …], …]
     Gather { axis: u8 },

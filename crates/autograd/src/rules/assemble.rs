@@ -71,14 +71,12 @@ impl Part {
         [x, y]: [Shape; 2],
         g: Var<'t, T>,
     ) -> Option<(Part, Var<'t, T>)> {
-        let (axis, len) = match self {
+        let (part, g) = self.at_vector(g, &y);
+        let (axis, len) = match part {
             Part::Slice { axis, .. } | Part::Rows { axis, .. } => (axis, g.shape()[axis as usize]),
             Part::Whole | Part::Elements { .. } => return None,
         };
-        if g.shape().rank() != y.rank() {
-            return None; // rows at an index with several axes
-        }
-        let along = |axis: u8| match self {
+        let along = |axis: u8| match part {
             Part::Slice { start, step, .. } => Part::Slice { axis, start, step },
             Part::Rows { index, .. } => Part::Rows { axis, index },
             other => other,
@@ -116,12 +114,25 @@ impl Part {
                 (shape.numel() <= y.numel()).then(|| (along(axis), g.view(whole, shape)))
             }
             View::Slice { start, step, .. } => {
-                let Part::Rows { index, .. } = self else { return None };
+                let Part::Rows { index, .. } = part else { return None };
                 let rows = Index { tape: g.tape, id: index };
                 let index = rows.affine(step.into(), start.into()).id;
                 Some((Part::Rows { axis, index }, g))
             }
             View::Unslice { .. } | View::Concat { .. } | View::Reshape => None,
+        }
+    }
+
+    /// Returns the same part of y and its cotangent, with a vector in place of an index with several axes.
+    fn at_vector<'t, T: Float>(self, g: Var<'t, T>, y: &Shape) -> (Part, Var<'t, T>) {
+        match self {
+            Part::Rows { axis, index } if g.shape().rank() != y.rank() => {
+                let index = Index { tape: g.tape, id: index };
+                let count = index.shape().numel();
+                let index = index.reshaped(Shape::new(&[count])).id;
+                (Part::Rows { axis, index }, g.view(View::Reshape, y.with(axis as usize, count)))
+            }
+            part => (part, g),
         }
     }
 

@@ -397,7 +397,7 @@ impl<'t, T: Float> Mask<'t, T> {
     }
 
     /// Returns the slices of an axis at these indices, in the order of `index`:
-    /// `y[…, i, …] = x[…, index[i], …]`.
+    /// `y[…, i, …] = x[…, index[i], …]`. If `index` has several axes, they replace the axis.
     ///
     /// # Panics
     /// If `index` has no axes, or an index is out of range.

@@ -150,7 +150,10 @@ const VIEWS: &[Case] = cases! {
 
 const INDICES: &[Case] = cases! {
     |t| v(t, &[2, 3]).index_select(2, int([0])) => "index_select: ", "axis 2", "[2, 3]";
-    |t| v(t, &[2, 3]).index_select(0, Tensor::from([[0i64]])) => "index_select: ", "[1, 1]", "flatten it";
+    |t| v(t, &[2, 3]).index_select(0, Tensor::from([0i64]).reshape(())) => "index_select: ", "shape is []", "reshape it to [1]";
+    |t| v(t, &[5, 4]).index_add(1, Tensor::from([[0i64, 1, 2]; 2]), v(t, &[2, 3])) => "index_add: ", "axes [2, 3]", "got [2, 3]", "axis 1";
+    |t| v(t, &[4, 3]).index_add(-1, Tensor::from([[0i64; 3]; 2]), v(t, &[4, 2, 5])) => "index_add: ", "axes [2, 3]", "got [4, 2, 5]", "axis -1";
+    |t| v(t, &[4]).index_add(0, Tensor::from([[0i64; 3]; 2]), v(t, &[4])) => "index_add: ", "[2, 3]", "[4]";
     |t| v(t, &[2, 3]).gather(0, int([0])) => "gather: ", "[1]", "[2, 3]", "axis 0";
     |t| v(t, &[2, 3]).gather(2, Tensor::from([[0i64]])) => "gather: ", "axis 2", "[2, 3]";
     |t| v(t, &[2, 3]).scatter_add(0, int([0]), v(t, &[2, 3])) => "scatter_add: ", "[1]", "[2, 3]";

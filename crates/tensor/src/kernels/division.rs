@@ -11,7 +11,7 @@ use crate::number::Numeric;
 
 /// What a division returns.
 #[derive(Clone, Copy)]
-pub(super) enum Part {
+pub(super) enum DivisionPart {
     /// The quotient, rounded towards zero.
     Quotient,
     /// The remainder with the sign of the dividend.
@@ -120,7 +120,7 @@ short! {
 
 /// Divides each element of `a` by that of `b`. Returns whether every result exists and fits the type.
 #[allow(clippy::needless_bitwise_bool)] // a loop with an early exit does not vectorise
-pub(super) fn divide<T: Division>(part: Part, a: &[T], b: &[T], out: &mut [T]) -> bool {
+pub(super) fn divide<T: Division>(part: DivisionPart, a: &[T], b: &[T], out: &mut [T]) -> bool {
     let blocks = a.chunks(BLOCK).zip(b.chunks(BLOCK)).zip(out.chunks_mut(BLOCK));
     let mut valid = true;
     for ((a, b), out) in blocks {
@@ -141,17 +141,22 @@ pub(super) fn divide<T: Division>(part: Part, a: &[T], b: &[T], out: &mut [T]) -
 }
 
 /// Divides by one number.
-fn by_one<T: Division>(part: Part, a: &[T], (divisor, by): (T, T::Reciprocal), out: &mut [T]) {
+fn by_one<T: Division>(
+    part: DivisionPart,
+    a: &[T],
+    (divisor, by): (T, T::Reciprocal),
+    out: &mut [T],
+) {
     simd(
         #[inline(always)]
         move || {
             let each = a.iter().zip(out);
             match part {
-                Part::Quotient => each.for_each(|(&a, out)| *out = a.quotient(by)),
-                Part::Fmod => {
+                DivisionPart::Quotient => each.for_each(|(&a, out)| *out = a.quotient(by)),
+                DivisionPart::Fmod => {
                     each.for_each(|(&a, out)| *out = a.rest(a.quotient(by), divisor));
                 }
-                Part::Remainder => each.for_each(|(&a, out)| {
+                DivisionPart::Remainder => each.for_each(|(&a, out)| {
                     *out = T::signed(a.rest(a.quotient(by), divisor), divisor);
                 }),
             }
@@ -160,13 +165,13 @@ fn by_one<T: Division>(part: Part, a: &[T], (divisor, by): (T, T::Reciprocal), o
 }
 
 /// Divides by different numbers.
-fn one_by_one<T: Division>(part: Part, a: &[T], b: &[T], out: &mut [T]) -> bool {
+fn one_by_one<T: Division>(part: DivisionPart, a: &[T], b: &[T], out: &mut [T]) -> bool {
     for ((&a, &b), out) in a.iter().zip(b).zip(out) {
         let (quotient, rest) = a.divided(b);
         let result = match part {
-            Part::Quotient => quotient,
-            Part::Fmod => rest,
-            Part::Remainder => rest.map(|rest| T::signed(rest, b)),
+            DivisionPart::Quotient => quotient,
+            DivisionPart::Fmod => rest,
+            DivisionPart::Remainder => rest.map(|rest| T::signed(rest, b)),
         };
         let Some(result) = result else { return false };
         *out = result;
@@ -192,15 +197,17 @@ mod tests {
             let mut different = same.clone();
             different[n - 1] = numbers[(k + 1) % numbers.len()];
             for b in [&same, &different] {
-                for part in [Part::Quotient, Part::Fmod, Part::Remainder] {
+                for part in [DivisionPart::Quotient, DivisionPart::Fmod, DivisionPart::Remainder] {
                     let wanted = |(&a, &b): (&T, &T)| {
                         let (a, b) = (i128::from(a), i128::from(b));
                         let rest = a.checked_rem(b)?;
                         T::try_from(match part {
-                            Part::Quotient => a.checked_div(b)?,
-                            Part::Fmod => rest,
-                            Part::Remainder if rest != 0 && (rest < 0) != (b < 0) => rest + b,
-                            Part::Remainder => rest,
+                            DivisionPart::Quotient => a.checked_div(b)?,
+                            DivisionPart::Fmod => rest,
+                            DivisionPart::Remainder if rest != 0 && (rest < 0) != (b < 0) => {
+                                rest + b
+                            }
+                            DivisionPart::Remainder => rest,
                         })
                         .ok()
                     };

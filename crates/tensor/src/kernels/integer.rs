@@ -5,7 +5,7 @@
 //! the top bit; for products, the upper half. The caller finds the operands that do not fit.
 
 use super::blocks::{self, NumberSource, ZipLoop};
-use super::division::{Part, divide};
+use super::division::{DivisionPart, divide};
 use super::pointwise::Binary;
 use crate::machine::simd;
 use crate::number::Numeric;
@@ -69,9 +69,9 @@ macro_rules! integer_kernels {
                         #[inline(always)]
                         move || marked(a, b, out, |a, b| (if a < b { a } else { b }, 0)) == 0,
                     ),
-                    Binary::Div => |a, b, out| divide(Part::Quotient, a, b, out),
-                    Binary::Fmod => |a, b, out| divide(Part::Fmod, a, b, out),
-                    Binary::Remainder => |a, b, out| divide(Part::Remainder, a, b, out),
+                    Binary::Div => |a, b, out| divide(DivisionPart::Quotient, a, b, out),
+                    Binary::Fmod => |a, b, out| divide(DivisionPart::Fmod, a, b, out),
+                    Binary::Remainder => |a, b, out| divide(DivisionPart::Remainder, a, b, out),
                     _ => return None,
                 };
                 // SAFETY: the same contract.

@@ -57,7 +57,7 @@ pub(crate) unsafe fn sum_rows<T: Numeric>(
 ) -> bool {
     let chains = Chains::new(index, len);
     let offsets = offsets(rows);
-    debug_assert!(offsets.len() * len * width == out.len() * index.len());
+    debug_assert!(offsets.len() == out.len() / (len * width) * index.len());
     let base = Shared(base.cast_mut());
     let wrapped = AtomicBool::new(false);
     let (chains, offsets) = (&chains, &offsets[..]);

@@ -174,7 +174,7 @@ unsafe fn parted<T: Copy, const N: usize>(matrix: Transposed<T>) {
 
 /// A square of elements that is transposed in registers.
 #[cfg(target_arch = "x86_64")]
-trait Tile {
+trait TransposedTile {
     type Element;
     /// The number of rows, and of columns.
     const SIDE: usize;
@@ -193,7 +193,7 @@ trait Tile {
 #[cfg(target_arch = "x86_64")]
 macro_rules! tiles_of_floats {
     ($($vector:ident of $t:ident;)*) => { $(
-        impl Tile for $vector {
+        impl TransposedTile for $vector {
             type Element = $t;
             const SIDE: usize = <$vector as Vector>::LANES;
             #[inline(always)]
@@ -212,7 +212,7 @@ tiles_of_floats! {
 
 /// Bytes. 128-bit vectors are enough: wider ones interleave their halves separately.
 #[cfg(target_arch = "x86_64")]
-impl Tile for __m128i {
+impl TransposedTile for __m128i {
     type Element = u8;
     const SIDE: usize = 16;
     #[inline(always)]
@@ -242,16 +242,16 @@ impl Tile for __m128i {
 /// A square of tiles, as wide as a line of the cache.
 #[cfg(target_arch = "x86_64")]
 #[repr(align(64))]
-struct Block(MaybeUninit<[u8; LINE * LINE]>);
+struct LineBlock(MaybeUninit<[u8; LINE * LINE]>);
 
 /// Copies the whole tiles of a matrix. Returns the numbers of rows and columns that are copied.
 #[cfg(target_arch = "x86_64")]
-struct Tiles<V: Tile> {
+struct Tiles<V: TransposedTile> {
     matrix: Transposed<V::Element>,
 }
 
 #[cfg(target_arch = "x86_64")]
-impl<V: Tile> Kernel for Tiles<V> {
+impl<V: TransposedTile> Kernel for Tiles<V> {
     type Output = [usize; 2];
     #[inline(always)]
     fn run<I: Isa>(self) -> [usize; 2] {
@@ -270,7 +270,7 @@ impl<V: Tile> Kernel for Tiles<V> {
 }
 
 #[cfg(target_arch = "x86_64")]
-impl<V: Tile> Tiles<V> {
+impl<V: TransposedTile> Tiles<V> {
     /// Copies tiles to the target.
     #[inline(always)]
     fn groups(self, [rows, columns]: [usize; 2]) {
@@ -296,7 +296,7 @@ impl<V: Tile> Tiles<V> {
     fn blocks(self, [rows, columns]: [usize; 2]) {
         let Transposed { source, step, target, row, .. } = self.matrix;
         let line = LINE / size_of::<V::Element>();
-        let mut block = Block(MaybeUninit::uninit());
+        let mut block = LineBlock(MaybeUninit::uninit());
         let block: *mut V::Element = block.0.as_mut_ptr().cast();
         for top in (0..rows).step_by(line) {
             let height = line.min(rows - top);

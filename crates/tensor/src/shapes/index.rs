@@ -22,20 +22,28 @@ pub fn index_add(
 ) -> ShapeResult<(usize, Shape)> {
     has_axes("index_add", index)?;
     // The result has one axis for all axes of the index.
-    let like_result = shape.get(index.len() - 1..).unwrap_or_default();
-    let at = axis("index_add", named, like_result)?;
+    let rank = (shape.len() + 1).checked_sub(index.len()).filter(|&rank| rank > 0);
+    let at = match rank {
+        _ if index.len() == 1 => axis("index_add", named, shape)?,
+        Some(rank) if (-(rank as isize)..rank as isize).contains(&named) => {
+            named.rem_euclid(rank as isize) as usize
+        }
+        _ => shape.len(),
+    };
     let replaces = at..at + index.len();
-    ensure(shape[replaces.clone()] == *index, || match *index {
-        [count] => format!(
-            "index_add: expected {} indices, the size of axis {named} of shape {shape:?}, got {count}",
-            shape[at]
-        ),
-        _ => format!(
-            "index_add: expected an index of shape {:?}, the axes from axis {named} on of shape {shape:?}, got \
-             {index:?}",
-            &shape[replaces.clone()]
-        ),
-    })?;
+    ensure(
+        shape.get(replaces.clone()).is_some_and(|of_shape| of_shape == index),
+        || match *index {
+            [count] => format!(
+                "index_add: expected {} indices, the size of axis {named} of shape {shape:?}, got {count}",
+                shape[at]
+            ),
+            _ => format!(
+                "index_add: expected a source with the axes {index:?} of the index in place of axis {named} of the result, got \
+             {shape:?}"
+            ),
+        },
+    )?;
     Ok((at, replaced("index_add", shape, replaces, &[len])?))
 }
 

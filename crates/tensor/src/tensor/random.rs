@@ -1,7 +1,7 @@
 //! Tensors of random numbers.
 //!
 //! How the numbers are generated is a part of the interface: the same seed gives the same bits on every
-//! machine, in every version, with any number of threads.
+//! machine, with any number of threads.
 
 use crate::kernels::Philox;
 use crate::kernels::normal::normal;

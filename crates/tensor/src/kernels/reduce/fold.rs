@@ -307,7 +307,7 @@ impl<T: Numeric, R: Reducer<T>> Kernel for ReduceRows<'_, T, R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reducer::{Max, Min, Squares, Sum};
+    use super::super::reducer::{Deviations, Max, Min, Sum};
     use super::super::turned::SIDE;
     use super::*;
     use crate::machine::Baseline;
@@ -363,11 +363,11 @@ mod tests {
         };
         let bits = |x: f64| if x.is_nan() { 1 } else { x.to_bits() };
         check::<f64, Sum>(x, bits);
-        check::<f64, Squares>(x, bits);
+        check::<f64, Deviations>(x, bits);
         check::<f64, Max>(x, bits);
         check::<f64, Min>(x, bits);
         check::<f32, Sum>(|i| x(i) as f32, |x| bits(x.into()));
-        check::<f32, Squares>(|i| x(i) as f32, |x| bits(x.into()));
+        check::<f32, Deviations>(|i| x(i) as f32, |x| bits(x.into()));
         check::<f32, Max>(|i| x(i) as f32, |x| bits(x.into()));
         check::<f32, Min>(|i| x(i) as f32, |x| bits(x.into()));
     }

@@ -18,7 +18,7 @@ use crate::number::Math;
 pub(crate) use fold::{Cut, ReducedSizes, cut};
 use fold::{across, block, fold, line, pieces};
 pub(crate) use position::positions;
-use reducer::{Exps, Max, Min, Reducer, Squares, Sum};
+use reducer::{Deviations, Exps, Max, Min, Reducer, Sum};
 pub(crate) use tree::{BLOCK, LANES, LEAF};
 
 /// The extreme that a reduction takes along the reduced axis.
@@ -47,7 +47,7 @@ pub(crate) fn total<T: Math>(x: &[T]) -> T {
 
 /// Computes the sums of the squares of the distances from these means, along the middle axis.
 pub(crate) fn squares<T: Math>(x: &[T], sizes: ReducedSizes, means: &[T], out: &mut [T]) {
-    fold::<T, Squares>(x, sizes, means, out);
+    fold::<T, Deviations>(x, sizes, means, out);
 }
 
 /// Computes the log-sum-exp along the middle axis.

@@ -57,8 +57,8 @@ impl<T: Math> Reducer<T> for Exps {
 }
 
 /// Σ (x - shift)².
-pub(super) struct Squares;
-impl<T: Math> Reducer<T> for Squares {
+pub(super) struct Deviations;
+impl<T: Math> Reducer<T> for Deviations {
     const SHIFTED: bool = true;
     #[inline(always)]
     fn empty() -> T {

@@ -93,15 +93,15 @@ impl<T: Scalar> Square<T> {
         }
         let (source, target) = (x.as_ptr().cast(), self.0.as_mut_ptr().cast());
         // SAFETY: the processor has the instructions. The lines above have tested what the tiles read and write.
-        unsafe { x86::avx2(Tiles::<V> { source, stride, n, target }) };
+        unsafe { x86::avx2(TurnedTiles::<V> { source, stride, n, target }) };
         true
     }
 }
 
-/// The tiles of `SIDE` rows of `n` numbers, which begin `stride` numbers apart. Whoever makes one promises that the last tile lies within the source, and
-/// all tiles within a target of `SIDE` rows.
+/// The tiles of `SIDE` rows of `n` numbers, which begin `stride` numbers apart. Whoever makes one promises that the last
+/// tile lies within the source, and all tiles within a target of `SIDE` rows.
 #[cfg(target_arch = "x86_64")]
-struct Tiles<V: Vector> {
+struct TurnedTiles<V: Vector> {
     source: *const V::Scalar,
     stride: usize,
     n: usize,
@@ -109,11 +109,11 @@ struct Tiles<V: Vector> {
 }
 
 #[cfg(target_arch = "x86_64")]
-impl<V: Vector> Kernel for Tiles<V> {
+impl<V: Vector> Kernel for TurnedTiles<V> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Tiles { source, stride, n, target } = self;
+        let TurnedTiles { source, stride, n, target } = self;
         for left in (0..n).step_by(V::LANES) {
             for top in (0..SIDE).step_by(V::LANES) {
                 // SAFETY: as whoever made the tiles promised.

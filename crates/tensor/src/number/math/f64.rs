@@ -78,7 +78,7 @@ pub(super) fn circle<I: Isa>(x: f64) -> (f64, (f64, f64), (f64, f64)) {
 }
 
 /// Returns sine and cosine of `turns` whole turns, 2π · turns, for |turns| ≤ 1. Turns are reduced to an eighth without a
-/// rounding error, so the errors are at most 1.5 ulp.
+/// rounding error, so the errors are at most 2 ulp.
 #[inline(always)]
 pub fn sin_cos_of_turns<I: Isa>(turns: f64) -> [f64; 2] {
     let quarters = 4.0 * turns;

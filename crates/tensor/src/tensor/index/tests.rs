@@ -302,7 +302,7 @@ fn panics_name_operation_shape_and_caller() {
         || drop(x.index_add_zeros(0, &index(&[0], &[]), 3)),
     );
     panics_here(
-        "index_add: expected an index of shape [2, 3], the axes from axis 0 on of shape [2, 3], got [1, 3]",
+        "index_add: expected a source with the axes [1, 3] of the index in place of axis 0 of the result, got [2, 3]",
         || drop(x.index_add_zeros(0, &index(&[0, 0, 0], &[1, 3]), 3)),
     );
     panics_here("index_add: expected 2 indices, the size of axis 0 of shape [2, 3], got 1", || {
