@@ -207,6 +207,18 @@ fn places(index: Shape, axis: usize, strides: &Strides, from: usize) -> (Cursor,
     (Cursor::new(Collapsed::new(&index, &others), from), strides[axis])
 }
 
+/// Adds the numbers of a row to the sums. Returns whether a sum was wrapped.
+#[inline(always)]
+pub(super) fn add_row<T: Numeric>(sums: &mut [T], row: &[T]) -> bool {
+    let mut wrapped = false;
+    for (x, &y) in sums.iter_mut().zip(row) {
+        let (sum, over) = x.adding(y);
+        *x = sum;
+        wrapped |= over;
+    }
+    wrapped
+}
+
 /// Adds rows of `width` numbers to the rows of `sums` at these indices, in each block of `block`
 /// sums. Returns whether a sum was wrapped. Each thread adds to rows of its own, in the order of the indices.
 pub(crate) fn add_rows<T: Numeric>(
@@ -252,11 +264,7 @@ pub(crate) fn add_rows<T: Numeric>(
                             continue;
                         }
                         let at = (i - start) * width;
-                        for (x, &y) in sums[at..at + width].iter_mut().zip(row) {
-                            let (sum, over) = x.adding(y);
-                            *x = sum;
-                            wrapped |= over;
-                        }
+                        wrapped |= add_row(&mut sums[at..at + width], row);
                     }
                     wrapped
                 },
@@ -301,21 +309,14 @@ pub(crate) fn add_steps<T: Numeric>(
     to: &mut [T],
 ) -> bool {
     let mut wrapped = false;
-    let mut add = |place: &mut [T], part: &[T]| {
-        for (x, &y) in place.iter_mut().zip(part) {
-            let (sum, over) = x.adding(y);
-            *x = sum;
-            wrapped |= over;
-        }
-    };
     for (block, rows) in to.chunks_exact_mut(block_to).zip(from.chunks_exact(block)) {
         if step == 1 {
-            add(&mut block[start * width..], rows);
+            wrapped |= add_row(&mut block[start * width..], rows);
             continue;
         }
         for (k, row) in rows.chunks_exact(width).enumerate() {
             let to = (start as isize + k as isize * step) as usize * width;
-            add(&mut block[to..to + width], row);
+            wrapped |= add_row(&mut block[to..to + width], row);
         }
     }
     wrapped

@@ -5,6 +5,7 @@
 //! the innermost cache. For each number, a chain of places leads through its rows in their order: so the order of the
 //! additions is that of the rows, and does not depend on the number of threads.
 
+use super::index::add_row;
 use crate::layout::{Collapsed, Cursor};
 use crate::machine::{Shared, each_part, simd};
 use crate::number::Numeric;
@@ -76,11 +77,7 @@ pub(crate) unsafe fn sum_rows<T: Numeric>(
                         let row = unsafe {
                             std::slice::from_raw_parts(base.get().offset(of_block[place]), width)
                         };
-                        for (x, &y) in sums.iter_mut().zip(row) {
-                            let (sum, over) = x.adding(y);
-                            *x = sum;
-                            wrapped |= over;
-                        }
+                        wrapped |= add_row(sums, row);
                     }
                 }
                 wrapped

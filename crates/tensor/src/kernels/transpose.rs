@@ -13,7 +13,7 @@
 use super::gemm::Vector;
 use crate::machine::simd;
 #[cfg(target_arch = "x86_64")]
-use crate::machine::{Isa, Kernel, x86};
+use crate::machine::{Isa, Kernel, LINE, x86};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
     __m128i, __m256, __m256d, _mm_loadu_si128, _mm_setzero_si128, _mm_storeu_si128,
@@ -43,9 +43,7 @@ const SQUARE: usize = 16;
 const ROWS: usize = 64;
 #[cfg(target_arch = "x86_64")]
 const COLUMNS: usize = 16;
-/// Bytes of a line of the first cache, lines that it keeps for addresses whose distance is a multiple of `PERIOD` bytes.
-#[cfg(target_arch = "x86_64")]
-const LINE: usize = 64;
+/// Lines that the first cache keeps for addresses whose distance is a multiple of `PERIOD` bytes.
 #[cfg(target_arch = "x86_64")]
 const WAYS: usize = 8;
 #[cfg(target_arch = "x86_64")]

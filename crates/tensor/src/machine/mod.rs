@@ -17,7 +17,7 @@ mod streaming;
 pub use clock::Instant;
 pub(crate) use parallel::{PARALLEL, cost, each_part, join, moves, parts, ranges, threads_for};
 pub use parallel::{Shared, ThreadsError, num_threads, set_num_threads};
-pub(crate) use prefetch::prefetch;
+pub(crate) use prefetch::{LINE, prefetch};
 #[cfg(test)]
 pub use simd::Baseline;
 #[cfg(target_arch = "x86_64")]

@@ -12,13 +12,14 @@ mod free_lists;
 mod header;
 mod huge_pages;
 
+use super::LINE;
 use crate::layout::{MAX_NUMEL, MAX_SIZE, Shape, Strides, product};
 use free_lists::{class_of, give_back, obtain};
 pub use free_lists::{
     max_memory_allocated, memory_allocated, release_memory, reset_max_memory_allocated,
 };
 pub(crate) use header::Block;
-use header::{Header, LINE, ViewOf};
+use header::{Header, ViewOf};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 

@@ -7,6 +7,9 @@
 //!
 //! A result that fits the last cache is written as usual, because the next operation finds it there.
 
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+use super::LINE;
+
 /// Results of at least this many bytes are streamed: the last cache of most processors holds no more. In tests, small
 /// results are streamed, too.
 const STREAMED: usize = if cfg!(test) { 1 << 14 } else { 32 << 20 };
@@ -64,9 +67,6 @@ impl Drop for Streaming {
         }
     }
 }
-
-#[cfg(all(target_arch = "x86_64", not(miri)))]
-const LINE: usize = 64;
 
 /// Copies whole cache lines.
 ///

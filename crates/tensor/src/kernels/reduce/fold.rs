@@ -8,7 +8,7 @@
 //! of rounding times `Σ|x|` (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §4.2).
 
 use super::columns::{LEAF_ROWS, NARROW, columns, first_row, four_rows, one_row};
-use super::leaf::leaf;
+use super::leaf::{halved_twice, leaf};
 use super::reducer::{Reducer, split};
 use super::several::{SHORT, along_tree, in_order};
 use super::tree::{BLOCK, LANES, LEAF};
@@ -270,8 +270,7 @@ pub(super) fn block<T: Numeric, R: Reducer<T>, I: Isa>(x: &[T], shift: T) -> T {
 /// Combines the accumulators by repeated halving.
 #[inline(always)]
 pub(super) fn across<T: Numeric, R: Reducer<T>>(sums: &[T; LANES]) -> T {
-    let half: [T; 32] = from_fn(|lane| R::join(sums[lane], sums[lane + 32]));
-    let half: [T; 16] = from_fn(|lane| R::join(half[lane], half[lane + 16]));
+    let half = halved_twice::<T, R>(sums);
     let half: [T; 8] = from_fn(|lane| R::join(half[lane], half[lane + 8]));
     let half: [T; 4] = from_fn(|lane| R::join(half[lane], half[lane + 4]));
     R::join(R::join(half[0], half[2]), R::join(half[1], half[3]))

@@ -5,6 +5,7 @@ use super::reducer::Reducer;
 use super::tree::LANES;
 use crate::machine::Isa;
 use crate::number::Numeric;
+use std::array::from_fn;
 
 /// Number of accumulators that are processed at a time for the tail.
 pub(super) const STEP: usize = 16;
@@ -48,4 +49,11 @@ pub(super) fn first_step<'a, T: Copy>(x: &'a [T], padded: &'a mut [T; STEP]) -> 
             padded
         },
     )
+}
+
+/// Combines the accumulators by halving them twice.
+#[inline(always)]
+pub(super) fn halved_twice<T: Numeric, R: Reducer<T>>(sums: &[T; LANES]) -> [T; STEP] {
+    let half: [T; 2 * STEP] = from_fn(|lane| R::join(sums[lane], sums[lane + 2 * STEP]));
+    from_fn(|lane| R::join(half[lane], half[lane + STEP]))
 }

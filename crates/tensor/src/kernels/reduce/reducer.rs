@@ -21,57 +21,35 @@ pub(super) fn split<T: Numeric, R: Reducer<T>>(shifts: &[T], at: usize) -> (&[T]
     if R::SHIFTED { shifts.split_at(at) } else { (shifts, shifts) }
 }
 
-/// Σx.
-pub(super) struct Sum;
-impl<T: Math> Reducer<T> for Sum {
-    #[inline(always)]
-    fn empty() -> T {
-        T::default()
-    }
-    #[inline(always)]
-    fn lift<I: Isa>(x: T, _: T) -> T {
-        x
-    }
-    #[inline(always)]
-    fn join(a: T, b: T) -> T {
-        a + b
-    }
+/// Defines sums of numbers that are mapped before.
+macro_rules! sums {
+    ($($(#[$doc:meta])* $Name:ident, $shifted:literal, $I:ident, |$x:ident, $shift:ident| $lift:expr;)*) => { $(
+        $(#[$doc])*
+        pub(super) struct $Name;
+        impl<T: Math> Reducer<T> for $Name {
+            const SHIFTED: bool = $shifted;
+            #[inline(always)]
+            fn empty() -> T {
+                T::default()
+            }
+            #[inline(always)]
+            fn lift<$I: Isa>($x: T, $shift: T) -> T {
+                $lift
+            }
+            #[inline(always)]
+            fn join(a: T, b: T) -> T {
+                a + b
+            }
+        }
+    )* };
 }
-
-/// Σ exp(x - shift).
-pub(super) struct Exps;
-impl<T: Math> Reducer<T> for Exps {
-    const SHIFTED: bool = true;
-    #[inline(always)]
-    fn empty() -> T {
-        T::default()
-    }
-    #[inline(always)]
-    fn lift<I: Isa>(x: T, shift: T) -> T {
-        (x - shift).exp::<I>()
-    }
-    #[inline(always)]
-    fn join(a: T, b: T) -> T {
-        a + b
-    }
-}
-
-/// Σ (x - shift)².
-pub(super) struct Deviations;
-impl<T: Math> Reducer<T> for Deviations {
-    const SHIFTED: bool = true;
-    #[inline(always)]
-    fn empty() -> T {
-        T::default()
-    }
-    #[inline(always)]
-    fn lift<I: Isa>(x: T, shift: T) -> T {
-        (x - shift) * (x - shift)
-    }
-    #[inline(always)]
-    fn join(a: T, b: T) -> T {
-        a + b
-    }
+sums! {
+    /// Σx.
+    Sum, false, I, |x, _shift| x;
+    /// Σ exp(x - shift).
+    Exps, true, I, |x, shift| (x - shift).exp::<I>();
+    /// Σ (x - shift)².
+    Deviations, true, I, |x, shift| (x - shift) * (x - shift);
 }
 
 /// The largest number; NaN if there is one.

@@ -5,7 +5,7 @@
 //! vector takes as many steps, for one row.
 #![allow(clippy::needless_range_loop)] // the indices are the numbers of lanes
 
-use super::leaf::{STEP, first_step, leaf};
+use super::leaf::{STEP, first_step, halved_twice, leaf};
 use super::reducer::Reducer;
 use super::tree::LANES;
 use super::turned::{Aligned, SIDE, Square};
@@ -61,11 +61,7 @@ pub(super) fn along_tree<T: Numeric, R: Reducer<T>, I: Isa>(
                 0..=2 => steps::<T, R, I, 2>(x, n, shift(i)),
                 3 => steps::<T, R, I, 3>(x, n, shift(i)),
                 4 if n < LANES => steps::<T, R, I, 4>(x, n, shift(i)),
-                _ => {
-                    let lanes = leaf::<T, R, I>(x, n, shift(i));
-                    let half: [T; 32] = from_fn(|lane| R::join(lanes[lane], lanes[lane + 32]));
-                    from_fn(|lane| R::join(half[lane], half[lane + 16]))
-                }
+                _ => halved_twice::<T, R>(&leaf::<T, R, I>(x, n, shift(i))),
             };
         }
         square.fill(rows.0.as_flattened(), STEP, STEP, out.len());

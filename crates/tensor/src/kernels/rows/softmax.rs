@@ -8,7 +8,7 @@
 use super::{LONGEST, sums};
 use crate::kernels::reduce::{self, ReducedSizes};
 use crate::kernels::transpose::{Transpose, Transposed};
-use crate::machine::{Isa, Kernel, Shared, cost, dispatch, each_part, ranges};
+use crate::machine::{Isa, Kernel, LINE, Shared, cost, dispatch, each_part, ranges};
 use crate::number::Math;
 use std::hint::black_box;
 use std::marker::PhantomData;
@@ -19,8 +19,6 @@ const LANES: usize = 32;
 const SHORT: usize = 48;
 /// The number of terms that a lane adds one after the other.
 const RUN: usize = 128;
-/// The greatest alignment of a vector, in bytes.
-const LINE: usize = 64;
 /// A step costs about this many steps of a pointwise operation: an exponential.
 const COST: usize = 4;
 

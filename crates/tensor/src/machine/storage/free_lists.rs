@@ -5,8 +5,9 @@
 //! otherwise blocks that one thread allocates and another frees would pile up in the second thread.
 //! The size of the lists is limited; blocks above the limit are returned to the system.
 
-use super::header::{Header, LINE};
+use super::header::Header;
 use super::huge_pages;
+use crate::machine::LINE;
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::null_mut;

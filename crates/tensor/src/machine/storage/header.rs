@@ -23,9 +23,6 @@ pub(super) struct ViewOf {
     pub owner: Block,
 }
 
-/// The size of a cache line.
-pub(super) const LINE: usize = 64;
-
 /// A reference-counted handle to a block. It does not know the element type.
 pub(crate) struct Block(pub(super) NonNull<Header>);
 

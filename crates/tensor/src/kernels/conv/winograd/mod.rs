@@ -38,7 +38,7 @@ pub mod weight;
 use super::ConvSizes;
 use super::correlation::pieces;
 use crate::kernels::gemm::{Gemm, KernelTable, Outer, Panel, Squares, TileTransforms};
-use crate::machine::prefetch;
+use crate::machine::{LINE, prefetch};
 use std::ops::Range;
 
 /// The positions of a tile.
@@ -48,7 +48,7 @@ const POSITIONS: usize = 16;
 const GAP: usize = 16;
 
 /// Numbers in a cache line. A run of pixels that begins within a line needs one line more.
-const LINE: usize = 16;
+const PER_LINE: usize = LINE / size_of::<f32>();
 
 /// The time of the transforms of a channel of a tile, and of a weight, in multiplications.
 const TRANSFORM: usize = 70;
@@ -244,7 +244,7 @@ struct Requests<T> {
 impl<T> Requests<T> {
     /// Returns the number of lines. A run may begin within a line.
     fn lines(&self) -> usize {
-        self.counts.iter().product::<usize>() * (self.len + LINE - 1).div_ceil(LINE)
+        self.counts.iter().product::<usize>() * (self.len + PER_LINE - 1).div_ceil(PER_LINE)
     }
 
     /// Requests the next lines, at most `lines`. Returns how many are left of `lines`.
@@ -253,12 +253,12 @@ impl<T> Requests<T> {
         while lines > 0 && self.run < self.counts.iter().product() {
             let place = [self.run / (b * c), self.run / c % b, self.run % c];
             let start: usize = place.iter().zip(self.steps).map(|(i, step)| i * step).sum();
-            while lines > 0 && self.at < self.len + LINE - 1 {
-                prefetch(self.first.wrapping_add(start + self.at), LINE);
-                self.at += LINE;
+            while lines > 0 && self.at < self.len + PER_LINE - 1 {
+                prefetch(self.first.wrapping_add(start + self.at), PER_LINE);
+                self.at += PER_LINE;
                 lines -= 1;
             }
-            if self.at >= self.len + LINE - 1 {
+            if self.at >= self.len + PER_LINE - 1 {
                 (self.run, self.at) = (self.run + 1, 0);
             }
         }

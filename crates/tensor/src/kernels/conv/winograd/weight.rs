@@ -3,7 +3,9 @@
 use super::super::ConvSizes;
 use super::super::correlation::pieces;
 use super::super::weight::chunks;
-use super::{GAP, LINE, POSITIONS, Pixels, TileProduct, Tiling, multiply, positions, transforms};
+use super::{
+    GAP, PER_LINE, POSITIONS, Pixels, TileProduct, Tiling, multiply, positions, transforms,
+};
 use crate::kernels::gemm::{Gemm, Squares, TileTransform, Use, with_buffer};
 use crate::machine::{Shared, cost, each_part, ranges, simd};
 
@@ -58,7 +60,7 @@ pub unsafe fn run<T: Gemm>(g: &ConvSizes, x: &[T], gy: &[T], gw: &mut [T]) -> bo
         // SAFETY: the buffer has this length, and was written.
         let (total, others) =
             unsafe { std::slice::from_raw_parts_mut(buffer, chunks * sums) }.split_at_mut(sums);
-        each_part(total, 1, cost(&[chunks, sums]), LINE, |range, total| {
+        each_part(total, 1, cost(&[chunks, sums]), PER_LINE, |range, total| {
             for other in others.chunks(sums) {
                 let (other, total) = (&other[range.clone()], &mut *total);
                 simd(move || {
